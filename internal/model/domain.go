@@ -1,0 +1,77 @@
+package model
+
+import "time"
+
+// DomainName is a custom domain name.
+type DomainName struct {
+	DomainName               string                `json:"domainName"` // lower case; may start with "*."
+	DomainNameID             string                `json:"domainNameId,omitempty"`
+	CertificateName          string                `json:"certificateName,omitempty"`
+	CertificateARN           string                `json:"certificateArn,omitempty"` // edge-optimised and private
+	CertificateUploadDate    *time.Time            `json:"certificateUploadDate,omitempty"`
+	RegionalDomainName       string                `json:"regionalDomainName,omitempty"`
+	RegionalHostedZoneID     string                `json:"regionalHostedZoneId,omitempty"`
+	RegionalCertificateName  string                `json:"regionalCertificateName,omitempty"`
+	RegionalCertificateARN   string                `json:"regionalCertificateArn,omitempty"`
+	DistributionDomainName   string                `json:"distributionDomainName,omitempty"`
+	DistributionHostedZoneID string                `json:"distributionHostedZoneId,omitempty"`
+	EndpointConfiguration    EndpointConfiguration `json:"endpointConfiguration"`
+	Status                   string                `json:"domainNameStatus"`
+	StatusMessage            string                `json:"domainNameStatusMessage,omitempty"`
+	SecurityPolicy           string                `json:"securityPolicy"`
+	EndpointAccessMode       string                `json:"endpointAccessMode,omitempty"` // BASIC or STRICT
+	MutualTLS                *MutualTLS            `json:"mutualTlsAuthentication,omitempty"`
+	OwnershipCertificateARN  string                `json:"ownershipVerificationCertificateArn,omitempty"`
+	Policy                   string                `json:"policy,omitempty"`
+	ManagementPolicy         string                `json:"managementPolicy,omitempty"`
+	RoutingMode              string                `json:"routingMode"`
+	Tags                     map[string]string     `json:"tags,omitempty"`
+	CreatedDate              time.Time             `json:"createdDate"`
+}
+
+// MutualTLS names the trust store of a domain name.
+type MutualTLS struct {
+	TruststoreURI      string   `json:"truststoreUri"`               // s3://bucket/key
+	TruststoreVersion  string   `json:"truststoreVersion,omitempty"` // S3 version id, as the caller gave it
+	TruststoreWarnings []string `json:"truststoreWarnings,omitempty"`
+}
+
+// TrustStore is the copy of a trust store object, made by the call that named it:
+// later changes of the object do not act until the next such call.
+type TrustStore struct {
+	PEM       string    `json:"pem"`
+	URI       string    `json:"uri"`
+	VersionID string    `json:"versionId,omitempty"` // the version that was read, even when none was named
+	ETag      string    `json:"etag,omitempty"`
+	CopiedAt  time.Time `json:"copiedAt"`
+}
+
+// BasePathMapping leads a base path of a domain name to a stage.
+type BasePathMapping struct {
+	BasePath  string `json:"basePath"` // "(none)" for the root
+	RestAPIID string `json:"restApiId"`
+	Stage     string `json:"stage,omitempty"` // "": the stage is the next path segment
+}
+
+// NoBasePath is how the root mapping of a domain name is written.
+const NoBasePath = "(none)"
+
+// DomainNameAccessAssociation lets a VPC endpoint use a private domain name.
+type DomainNameAccessAssociation struct {
+	ARN           string            `json:"domainNameAccessAssociationArn"`
+	DomainNameARN string            `json:"domainNameArn"`
+	SourceType    string            `json:"accessAssociationSourceType"`
+	Source        string            `json:"accessAssociationSource"`
+	Tags          map[string]string `json:"tags,omitempty"`
+}
+
+// ClientCertificate is what the gateway presents to HTTPS backends of a stage. Its
+// private key is a sealed secret of the store.
+type ClientCertificate struct {
+	ID             string            `json:"clientCertificateId"`
+	Description    string            `json:"description,omitempty"`
+	PEM            string            `json:"pemEncodedCertificate"`
+	CreatedDate    time.Time         `json:"createdDate"`
+	ExpirationDate time.Time         `json:"expirationDate"`
+	Tags           map[string]string `json:"tags,omitempty"`
+}

@@ -1,0 +1,32 @@
+package model
+
+// A Kind names a family of documents in the store. Kinds that belong to another
+// resource are kept under that resource's id as parent.
+type Kind = string
+
+// The kinds of documents, with their parent in brackets.
+const (
+	KindAccount           Kind = "account"           // settings of API Gateway in a region; one document, id "account"
+	KindRestAPI           Kind = "restapi"           // RestAPI
+	KindResource          Kind = "resource"          // Resource [RestAPI]
+	KindModel             Kind = "model"             // APIModel [RestAPI], id is the name
+	KindRequestValidator  Kind = "requestvalidator"  // RequestValidator [RestAPI]
+	KindAuthorizer        Kind = "authorizer"        // Authorizer [RestAPI]
+	KindGatewayResponse   Kind = "gatewayresponse"   // GatewayResponse [RestAPI], id is the response type
+	KindDocumentationPart Kind = "documentationpart" // DocumentationPart [RestAPI]
+	KindDocumentation     Kind = "documentation"     // DocumentationVersion [RestAPI], id is the version
+	KindDeployment        Kind = "deployment"        // Deployment [RestAPI]
+	KindSnapshot          Kind = "snapshot"          // Snapshot [RestAPI], id is the deployment's
+	KindStage             Kind = "stage"             // Stage [RestAPI], id is the name
+	KindDomainName        Kind = "domainname"        // DomainName
+	KindBasePathMapping   Kind = "basepathmapping"   // BasePathMapping [DomainName], id is the base path
+	KindAccessAssociation Kind = "accessassociation" // DomainNameAccessAssociation
+	KindClientCertificate Kind = "clientcertificate" // ClientCertificate
+	KindAPIKey            Kind = "apikey"            // APIKey
+	KindUsagePlan         Kind = "usageplan"         // UsagePlan
+	KindUsagePlanKey      Kind = "usageplankey"      // UsagePlanKey [UsagePlan], id is the key's
+	KindVPCLink           Kind = "vpclink"           // VPCLink
+	KindCertificate       Kind = "certificate"       // Certificate (ACM), id is the last part of the ARN
+	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: the PEM copied at the update call
+	KindLogGroup          Kind = "loggroup"          // LogGroup
+)
