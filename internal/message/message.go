@@ -3,8 +3,10 @@
 // the HTTP/1.1 engine, the HTTP/2 adapter and the control port's path forms all
 // produce the same Request and hand over the same Writer.
 //
-// A Request and its Writer belong to the goroutine that serves the exchange.
-// Strings in a Request never alias a reused buffer: they may be kept.
+// A Request and its Writer belong to the goroutine that serves the exchange, and
+// only until Handler.Serve returns: an engine reuses both, and the slices in them,
+// for the next exchange. Strings are different: they never alias a reused buffer and
+// may be kept. Use slices.Clone on a Header that must outlive the exchange.
 package message
 
 import (
@@ -16,8 +18,10 @@ import (
 )
 
 // A Handler answers one exchange. It returns when the answer is complete; the
-// engine then ends the response. The context ends when the client is gone or
-// the server gives up draining.
+// engine then ends the response. The context ends when the server gives up draining
+// and, with HTTP/2, when the client is gone; with HTTP/1 ask Request.Gone.
+// A panic in Serve is caught by the engine: the connection (or stream) is broken off
+// unless nothing was sent yet, when the client gets a plain 500.
 type Handler interface {
 	Serve(ctx context.Context, req *Request, w Writer)
 }
@@ -32,7 +36,9 @@ type Request struct {
 	Proto    Proto
 
 	// Header has every line in order, Host included for HTTP/1. An HTTP/2 request
-	// has no Host line; names are then in lower case as they arrived.
+	// has no Host line; its names are in lower case as they arrived, sorted by name.
+	// Framing is done: Content-Length, Transfer-Encoding, Connection and Expect may be
+	// listed, but mean nothing any more.
 	Header Header
 
 	// ContentLength is the number of body bytes when declared, 0 without a body,
@@ -48,6 +54,12 @@ type Request struct {
 
 	// Received is when the request's head was complete.
 	Received time.Time
+
+	// Gone reports, without blocking, whether the client has closed or reset its side
+	// since the request arrived. A caller that waits long for something else polls it
+	// a few times per second instead of keeping a goroutine. It is nil when the engine
+	// tells by cancelling the context instead.
+	Gone func() bool
 
 	Conn *Conn
 }
