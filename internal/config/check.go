@@ -1,0 +1,164 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"net/url"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Off is the address of a port that is closed.
+const Off = "off"
+
+// Check reports every problem of c at once, each with the setting's name, what was found
+// and what is wanted.
+func (c *Config) Check() error {
+	var p problems
+	p.address("control", c.Control, false)
+	p.address("http", c.HTTP, true)
+	p.address("https", c.HTTPS, true)
+	if c.Ops != "" {
+		p.address("ops", c.Ops, false)
+	}
+	p.want(c.Data != "", "data", c.Data, "a folder")
+	p.want(len(c.Regions) > 0, "regions", c.Regions, "at least one region")
+	for _, r := range c.Regions {
+		p.want(isLabel(r), "regions", r, "lower-case letters, digits and hyphens")
+	}
+	p.want(len(c.Accounts) > 0, "accounts", c.Accounts, "at least one account id")
+	for _, a := range c.Accounts {
+		p.want(isAccount(a), "accounts", a, "12 digits")
+	}
+	p.want(isHost(c.DomainSuffix), "domain-suffix", c.DomainSuffix, "a host name such as api.example.com")
+	p.url("store", c.Store, "postgres", "postgresql")
+	p.url("counters", c.Counters, "redis", "rediss", "valkey", "valkeys")
+	p.want(slices.Contains([]string{"auto", "on", "off"}, c.ControlInvoke), "control-invoke", c.ControlInvoke, "auto, on or off")
+	p.want((c.RootAccessKeyID == "") == (c.RootSecretAccessKey == ""), "root-access-key-id", c.RootAccessKeyID, "both root-access-key-id and root-secret-access-key, or neither")
+	p.want(c.Quotas == "" || c.Quotas == "aws", "quotas", c.Quotas, "aws, or nothing")
+	p.networks("proxy-protocol.http", c.ProxyProtocol.HTTP)
+	p.networks("proxy-protocol.https", c.ProxyProtocol.HTTPS)
+	p.networks("egress.deny", c.Egress.Deny)
+	p.networks("egress.allow-fetch", c.Egress.AllowFetch)
+	p.limits(c.Limits)
+	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
+	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")
+	if c.Dev {
+		p.dev(c)
+	}
+	return errors.Join(p...)
+}
+
+// problems gathers what is wrong.
+type problems []error
+
+func (p *problems) want(ok bool, setting string, found any, want string) {
+	if !ok {
+		*p = append(*p, fmt.Errorf("configuration: %s: found %q, want %s", setting, fmt.Sprint(found), want))
+	}
+}
+
+func (p *problems) address(setting, addr string, mayBeOff bool) {
+	if mayBeOff && addr == Off {
+		return
+	}
+	_, port, err := net.SplitHostPort(addr)
+	ok := err == nil
+	if ok {
+		_, err = net.LookupPort("tcp", port)
+		ok = err == nil
+	}
+	want := "host:port"
+	if mayBeOff {
+		want += " or off"
+	}
+	p.want(ok, setting, addr, want)
+}
+
+func (p *problems) url(setting string, s Secret, schemes ...string) {
+	if s == "" {
+		return
+	}
+	u, err := url.Parse(s.Reveal())
+	if err != nil || !slices.Contains(schemes, u.Scheme) || u.Host == "" {
+		// The value may hold a password: it is not shown.
+		*p = append(*p, fmt.Errorf("configuration: %s: want a URL that starts with %s://", setting, strings.Join(schemes, ":// or ")))
+	}
+}
+
+func (p *problems) networks(setting string, list []string) {
+	for _, s := range list {
+		_, err := netip.ParsePrefix(s)
+		p.want(err == nil, setting, s, "a network such as 10.0.0.0/8")
+	}
+}
+
+func (p *problems) limits(l Limits) {
+	p.want(l.Connections > 0, "limits.connections", l.Connections, "1 or more")
+	p.want(l.Memory >= 0, "limits.memory", l.Memory, "0 or more bytes")
+	for _, t := range []struct {
+		name     string
+		got, max time.Duration
+	}{
+		{"handshake-timeout", l.HandshakeTimeout, 5 * time.Minute},
+		{"head-timeout", l.HeadTimeout, 5 * time.Minute},
+		{"idle-timeout", l.IdleTimeout, 24 * time.Hour},
+		{"drain-timeout", l.DrainTimeout, time.Hour},
+		{"integration-timeout", l.IntegrationTimeout, 15 * time.Minute},
+	} {
+		p.want(t.got > 0 && t.got <= t.max, "limits."+t.name, t.got, "more than 0s, at most "+t.max.String())
+	}
+}
+
+// dev checks what --dev demands: it takes any credentials, so nobody else may reach it.
+func (p *problems) dev(c *Config) {
+	for _, a := range []struct{ setting, addr string }{{"control", c.Control}, {"http", c.HTTP}, {"https", c.HTTPS}, {"ops", c.Ops}} {
+		if a.addr != "" && a.addr != Off {
+			p.want(IsLoopback(a.addr), a.setting, a.addr, "a loopback address, since --dev accepts any credentials")
+		}
+	}
+	p.want(c.Store == "", "store", c.Store, "nothing, since --dev keeps throw-away state in its data folder")
+	p.want(c.Counters == "", "counters", c.Counters, "nothing, since --dev counts in memory")
+}
+
+// IsLoopback reports whether addr (host:port) can be reached from this machine alone.
+func IsLoopback(addr string) bool {
+	host, _, err := net.SplitHostPort(addr)
+	if err != nil {
+		return false
+	}
+	if host == "localhost" {
+		return true
+	}
+	ip, err := netip.ParseAddr(host)
+	return err == nil && ip.IsLoopback()
+}
+
+// Key returns the path of the sealing key.
+func (c *Config) Key() string {
+	if c.KeyFile != "" {
+		return c.KeyFile
+	}
+	return filepath.Join(c.Data, "sealing.key")
+}
+
+func isAccount(s string) bool {
+	return len(s) == 12 && strings.Trim(s, "0123456789") == ""
+}
+
+func isLabel(s string) bool {
+	return s != "" && len(s) <= 63 && strings.Trim(s, "abcdefghijklmnopqrstuvwxyz0123456789-") == ""
+}
+
+func isHost(s string) bool {
+	for label := range strings.SplitSeq(s, ".") {
+		if !isLabel(label) {
+			return false
+		}
+	}
+	return len(s) <= 253
+}

@@ -1,0 +1,197 @@
+// Package config holds the operator's configuration: one typed struct, read from a
+// strict YAML file, the environment and flags, in this order of increasing weight.
+// Every mistake is reported with its place, all of them at once. The struct's comments
+// are the reference that docs/configuration.md is generated from.
+//
+// A Config is not modified after Load; it may be read by any number of goroutines.
+package config
+
+import "time"
+
+// Config is the whole configuration. A zero field takes the default that its comment
+// names.
+type Config struct {
+	// Data is the folder of the embedded store, the local CA and files that Gatehouse
+	// makes. Default: gatehouse-data.
+	Data string `yaml:"data" env:"DATA" flag:"data" usage:"folder of the embedded store"`
+
+	// Control is the address of the port that takes AWS management calls.
+	// Default: 127.0.0.1:4566.
+	Control string `yaml:"control" env:"CONTROL" flag:"control" usage:"address for AWS management calls"`
+
+	// HTTP is the address of the plain data port; "off" closes it. Default: 127.0.0.1:8080.
+	HTTP string `yaml:"http" env:"HTTP" flag:"http" usage:"address for plain HTTP requests, or off"`
+
+	// HTTPS is the address of the TLS data port; "off" closes it. Default: 127.0.0.1:8443.
+	HTTPS string `yaml:"https" env:"HTTPS" flag:"https" usage:"address for HTTPS requests, or off"`
+
+	// Ops is the address of a port for what others must fetch without credentials:
+	// health, readiness and published certificates. Default: none.
+	Ops string `yaml:"ops" env:"OPS" flag:"ops" usage:"address for health and published certificates"`
+
+	// Regions are the regions that are served, the first of them by default; calls
+	// scoped to another are refused. With --dev every region is served. Default: us-east-1.
+	Regions []string `yaml:"regions" env:"REGION" flag:"region" usage:"regions served, separated by commas"`
+
+	// Accounts are the 12-digit account ids, the first of them by default.
+	// Default: 000000000000.
+	Accounts []string `yaml:"accounts" env:"ACCOUNT" flag:"account" usage:"account ids, separated by commas"`
+
+	// DomainSuffix ends the host names of default endpoints:
+	// {api}.execute-api.{region}.{suffix}. Default: localhost.
+	DomainSuffix string `yaml:"domain-suffix" env:"DOMAIN_SUFFIX" flag:"domain-suffix" usage:"suffix of default endpoints"`
+
+	// Store is the URL of a PostgreSQL database for clusters; empty means SQLite in the
+	// data folder. It may hold a password and is not printed.
+	Store Secret `yaml:"store" env:"STORE" flag:"store" usage:"PostgreSQL URL; empty for SQLite in the data folder"`
+
+	// Counters is the URL of a Valkey or Redis (6.2 or later) server that nodes share
+	// counters through; empty means counters in memory. It may hold a password.
+	Counters Secret `yaml:"counters" env:"COUNTERS" flag:"counters" usage:"Valkey or Redis URL; empty for memory"`
+
+	// Dev runs with throw-away state on loopback: any well-formed credentials are accepted on
+	// management calls, and POST /_gatehouse/reset empties everything. Default: false.
+	Dev bool `yaml:"dev" env:"DEV" flag:"dev" usage:"throw-away state, loopback only"`
+
+	// KeyFile is the file of the key that seals private keys and secrets, made at the
+	// first start with mode 0600. Default: sealing.key in the data folder.
+	KeyFile string `yaml:"key-file" env:"KEY_FILE" flag:"key-file" usage:"file of the sealing key"`
+
+	// RootAccessKeyID and RootSecretAccessKey are the root credentials; empty means
+	// those made at the first start.
+	RootAccessKeyID     string `yaml:"root-access-key-id" env:"ROOT_ACCESS_KEY_ID"`
+	RootSecretAccessKey Secret `yaml:"root-secret-access-key" env:"ROOT_SECRET_ACCESS_KEY"`
+
+	// ControlInvoke says whether APIs can be invoked through the control port:
+	// "auto" (only while it listens on loopback), "on" or "off". Default: auto.
+	ControlInvoke string `yaml:"control-invoke" env:"CONTROL_INVOKE" flag:"control-invoke" usage:"invoke through the control port: auto, on, off"`
+
+	// ControlHosts are further host names under which the control port may be called,
+	// beside its address, localhost and the default endpoints of APIs.
+	ControlHosts []string `yaml:"control-hosts" env:"CONTROL_HOSTS"`
+
+	// MetricsToken lets /_gatehouse/metrics be read from elsewhere than loopback, as
+	// a bearer token. Default: none.
+	MetricsToken Secret `yaml:"metrics-token" env:"METRICS_TOKEN"`
+
+	// PlainDomains serves custom domain names on the plain port too. Domain names with
+	// mutual TLS are never served there. Default: false.
+	PlainDomains bool `yaml:"plain-domains" env:"PLAIN_DOMAINS"`
+
+	// ProxyProtocol lists, for each data port, the networks whose connections must start
+	// with a PROXY protocol header; from other networks such a header is refused.
+	ProxyProtocol ProxyProtocol `yaml:"proxy-protocol"`
+
+	// Egress rules where integrations and fetches may connect to.
+	Egress Egress `yaml:"egress"`
+
+	// Limits bound what clients can take.
+	Limits Limits `yaml:"limits"`
+
+	// Log configures the service log.
+	Log Log `yaml:"log"`
+
+	// Quotas set to "aws" restores AWS's quotas on numbers of resources. Default: unlimited.
+	Quotas string `yaml:"quotas" env:"QUOTAS"`
+}
+
+// ProxyProtocol lists the networks, in CIDR form, that speak the PROXY protocol.
+type ProxyProtocol struct {
+	HTTP  []string `yaml:"http"`
+	HTTPS []string `yaml:"https"`
+}
+
+// Egress rules outgoing connections. Our own control port, the store, the counters and
+// link-local addresses are always refused.
+type Egress struct {
+	// Deny lists networks, in CIDR form, that integrations may not reach.
+	Deny []string `yaml:"deny"`
+
+	// AllowFetch lists private or loopback networks that addresses taken from foreign
+	// input (certificates, tokens) may point to. Default: none.
+	AllowFetch []string `yaml:"allow-fetch"`
+}
+
+// Limits bound what clients can take. Zero means the default.
+type Limits struct {
+	// Connections is the number of client connections of each data port. Default: 100000.
+	Connections int `yaml:"connections"`
+
+	// HandshakeTimeout bounds the TLS handshake. Default: 10s.
+	HandshakeTimeout time.Duration `yaml:"handshake-timeout"`
+
+	// HeadTimeout bounds the time from the first byte of a request to the end of its
+	// header. Default: 10s.
+	HeadTimeout time.Duration `yaml:"head-timeout"`
+
+	// IdleTimeout closes keep-alive connections without a request. Default: 310s, as AWS.
+	IdleTimeout time.Duration `yaml:"idle-timeout"`
+
+	// DrainTimeout bounds how long open requests may take after SIGTERM. Default: 30s.
+	DrainTimeout time.Duration `yaml:"drain-timeout"`
+
+	// IntegrationTimeout is the largest timeoutInMillis that an integration may have.
+	// Default: 29s, as AWS; at most 15m.
+	IntegrationTimeout time.Duration `yaml:"integration-timeout"`
+
+	// Memory is the soft limit of the process, as GOMEMLIMIT, in bytes. Default: none.
+	Memory int64 `yaml:"memory"`
+}
+
+// Log configures the service log, which goes to standard error.
+type Log struct {
+	// Level is the least level written: debug, info, warn or error. Default: info.
+	Level string `yaml:"level" env:"LOG_LEVEL"`
+
+	// Format is text or json. Default: text.
+	Format string `yaml:"format" env:"LOG_FORMAT"`
+}
+
+// Region returns the default region.
+func (c *Config) Region() string { return c.Regions[0] }
+
+// Account returns the default account.
+func (c *Config) Account() string { return c.Accounts[0] }
+
+// Secret is a string that does not print.
+type Secret string
+
+// String hides the value.
+func (s Secret) String() string {
+	if s == "" {
+		return ""
+	}
+	return "(hidden)"
+}
+
+// GoString hides the value.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText hides the value, also from JSON and slog.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// Reveal returns the value.
+func (s Secret) Reveal() string { return string(s) }
+
+// Defaults returns a Config with every default in place.
+func Defaults() *Config {
+	return &Config{
+		Data:          "gatehouse-data",
+		Control:       "127.0.0.1:4566",
+		HTTP:          "127.0.0.1:8080",
+		HTTPS:         "127.0.0.1:8443",
+		Regions:       []string{"us-east-1"},
+		Accounts:      []string{"000000000000"},
+		DomainSuffix:  "localhost",
+		ControlInvoke: "auto",
+		Limits: Limits{
+			Connections:        100_000,
+			HandshakeTimeout:   10 * time.Second,
+			HeadTimeout:        10 * time.Second,
+			IdleTimeout:        310 * time.Second,
+			DrainTimeout:       30 * time.Second,
+			IntegrationTimeout: 29 * time.Second,
+		},
+		Log: Log{Level: "info", Format: "text"},
+	}
+}
