@@ -6,8 +6,6 @@ LDFLAGS     := -s -w -X gatehouse/internal/version.version=$(VERSION)
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 GOVULNCHECK := golang.org/x/vuln/cmd/govulncheck@v1.9.0
 
-export CGO_ENABLED
-
 .PHONY: run build test check test-deps generate generated vulnerabilities test-long fuzz bench clean
 
 run: build ## build, then serve with the embedded store
