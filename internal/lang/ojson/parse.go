@@ -1,0 +1,419 @@
+package ojson
+
+import (
+	"math"
+	"strings"
+	"sync"
+	"unicode/utf8"
+)
+
+// Limits bound what a parser accepts. The zero value gives the defaults.
+type Limits struct {
+	Depth int // containers within containers; default 1000
+	Bytes int // length of the text; default and most 1 GiB
+}
+
+const (
+	defaultDepth = 1000
+	maxBytes     = 1 << 30
+)
+
+func (l Limits) withDefaults() Limits {
+	if l.Depth <= 0 {
+		l.Depth = defaultDepth
+	}
+	if l.Bytes <= 0 || l.Bytes > maxBytes {
+		l.Bytes = maxBytes
+	}
+	return l
+}
+
+// Parse reads one JSON text, strictly as RFC 8259 has it: UTF-8, one value, no byte order
+// mark, nothing after it but white space. A name may occur several times in an object: the
+// last one counts. An error is a *SyntaxError. The value keeps text alive.
+func Parse(text string, l Limits) (Value, error) {
+	l = l.withDefaults()
+	if len(text) > l.Bytes {
+		return Value{}, errorAt(text, l.Bytes, ErrTooLarge, "found %d bytes, expected at most %d", len(text), l.Bytes)
+	}
+	if !utf8.ValidString(text) {
+		i := len(text) - len(validSuffix(text))
+		return Value{}, errorAt(text, i, nil, "found byte 0x%02x, expected UTF-8", text[i])
+	}
+	p := newParser(text, l)
+	defer p.free()
+	p.space()
+	if err := p.value(); err != nil {
+		return Value{}, err
+	}
+	p.space()
+	if p.i < len(text) {
+		return Value{}, p.fail("found %s, expected the end", found(text, p.i))
+	}
+	return p.document(false), nil
+}
+
+// validSuffix returns text from its first byte that is not UTF-8.
+func validSuffix(text string) string {
+	for len(text) > 0 {
+		r, n := utf8.DecodeRuneInString(text)
+		if r == utf8.RuneError && n == 1 {
+			return text
+		}
+		text = text[n:]
+	}
+	return text
+}
+
+// A parser reads one text. Its scratch space is pooled: nodes grow there, and the document
+// gets a copy of the right size.
+type parser struct {
+	text  string
+	i     int // next byte
+	depth int // containers that may still be opened
+	nodes []node
+}
+
+var parsers = sync.Pool{New: func() any { return &parser{nodes: make([]node, 0, 512)} }}
+
+func newParser(text string, l Limits) *parser {
+	p := parsers.Get().(*parser)
+	p.text, p.i, p.depth = text, 0, l.Depth
+	return p
+}
+
+// maxPooled is the number of nodes above which scratch space is left to the collector.
+const maxPooled = 1 << 15
+
+func (p *parser) free() {
+	if cap(p.nodes) > maxPooled {
+		return
+	}
+	p.text, p.nodes = "", p.nodes[:0]
+	parsers.Put(p)
+}
+
+// document returns the root of what was read.
+func (p *parser) document(permissive bool) Value {
+	return Value{&document{
+		text:       p.text,
+		nodes:      append(make([]node, 0, len(p.nodes)), p.nodes...),
+		permissive: permissive,
+	}, 0}
+}
+
+func (p *parser) fail(format string, args ...any) error {
+	return errorAt(p.text, p.i, nil, format, args...)
+}
+
+func (p *parser) space() {
+	for p.i < len(p.text) {
+		switch p.text[p.i] {
+		case ' ', '\t', '\n', '\r':
+			p.i++
+		default:
+			return
+		}
+	}
+}
+
+func (p *parser) add(nd node) uint32 {
+	p.nodes = append(p.nodes, nd)
+	return uint32(len(p.nodes) - 1)
+}
+
+// value reads the value that begins at the next byte.
+func (p *parser) value() error {
+	if p.i >= len(p.text) {
+		return p.fail("found the end, expected a value")
+	}
+	switch c := p.text[p.i]; c {
+	case '{':
+		return p.object()
+	case '[':
+		return p.array()
+	case '"':
+		_, err := p.string()
+		return err
+	case 't':
+		return p.word("true", True)
+	case 'f':
+		return p.word("false", False)
+	case 'n':
+		return p.word("null", Null)
+	default:
+		if c == '-' || '0' <= c && c <= '9' {
+			return p.number()
+		}
+		return p.fail("found %s, expected a value", found(p.text, p.i))
+	}
+}
+
+func (p *parser) word(w string, k Kind) error {
+	if !strings.HasPrefix(p.text[p.i:], w) {
+		return p.fail("found %.8q, expected %s", p.text[p.i:], w)
+	}
+	p.add(node{off: uint32(p.i), end: uint32(p.i + len(w)), kind: k})
+	p.i += len(w)
+	return nil
+}
+
+func (p *parser) digits() bool {
+	start := p.i
+	for p.i < len(p.text) && '0' <= p.text[p.i] && p.text[p.i] <= '9' {
+		p.i++
+	}
+	return p.i > start
+}
+
+// number reads a number: RFC 8259 section 6.
+func (p *parser) number() error {
+	start := p.i
+	if p.text[p.i] == '-' {
+		p.i++
+	}
+	if p.i < len(p.text) && p.text[p.i] == '0' {
+		p.i++
+	} else if !p.digits() {
+		return p.fail("found %s, expected a digit", found(p.text, p.i))
+	}
+	if p.i < len(p.text) && p.text[p.i] == '.' {
+		p.i++
+		if !p.digits() {
+			return p.fail("found %s, expected a digit", found(p.text, p.i))
+		}
+	}
+	if p.i < len(p.text) && (p.text[p.i] == 'e' || p.text[p.i] == 'E') {
+		p.i++
+		if p.i < len(p.text) && (p.text[p.i] == '+' || p.text[p.i] == '-') {
+			p.i++
+		}
+		if !p.digits() {
+			return p.fail("found %s, expected a digit", found(p.text, p.i))
+		}
+	}
+	p.add(node{off: uint32(start), end: uint32(p.i), kind: Number})
+	return nil
+}
+
+// string reads a string and adds its node: RFC 8259 section 7.
+func (p *parser) string() (uint32, error) {
+	p.i++
+	start, flags := p.i, uint8(0)
+	s, i := p.text, p.i
+	for i < len(s) {
+		c := s[i]
+		if c == '"' {
+			p.i = i + 1
+			return p.add(node{off: uint32(start), end: uint32(i), kind: String, flags: flags}), nil
+		}
+		if c == '\\' {
+			flags = escaped
+			n := escapeLen(s[i:])
+			if n == 0 {
+				p.i = i
+				return 0, p.fail("found %.6q, expected an escape", s[i:])
+			}
+			i += n
+			continue
+		}
+		if c < 0x20 {
+			p.i = i
+			return 0, p.fail("found %s in a string, expected it escaped", found(s, i))
+		}
+		i++
+	}
+	p.i = i
+	return 0, p.fail("found the end, expected '\"'")
+}
+
+// escapeLen returns the length of the escape at the start of s, 0 when it is none.
+func escapeLen(s string) int {
+	if len(s) < 2 {
+		return 0
+	}
+	switch s[1] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return 2
+	case 'u':
+		if _, ok := hex4(s[2:]); ok {
+			return 6
+		}
+	}
+	return 0
+}
+
+// open adds the node of a container whose bracket is the next byte.
+func (p *parser) open(k Kind) (uint32, error) {
+	if p.depth == 0 {
+		return 0, errorAt(p.text, p.i, ErrTooDeep, "found %s, expected no deeper nesting", found(p.text, p.i))
+	}
+	p.depth--
+	at := p.add(node{off: uint32(p.i), kind: k})
+	p.i++
+	p.space()
+	return at, nil
+}
+
+// close completes the node at with n members; the closing bracket is the next byte.
+func (p *parser) close(at uint32, n int) {
+	p.i++
+	p.depth++
+	nd := &p.nodes[at]
+	nd.end, nd.next, nd.n = uint32(p.i), uint32(len(p.nodes)), uint32(n)
+}
+
+func (p *parser) array() error {
+	at, err := p.open(Array)
+	if err != nil {
+		return err
+	}
+	if p.i < len(p.text) && p.text[p.i] == ']' {
+		p.close(at, 0)
+		return nil
+	}
+	for n := 1; ; n++ {
+		if err := p.value(); err != nil {
+			return err
+		}
+		p.space()
+		switch {
+		case p.i < len(p.text) && p.text[p.i] == ',':
+			p.i++
+			p.space()
+		case p.i < len(p.text) && p.text[p.i] == ']':
+			p.close(at, n)
+			return nil
+		default:
+			return p.fail("found %s, expected ',' or ']'", found(p.text, p.i))
+		}
+	}
+}
+
+func (p *parser) object() error {
+	at, err := p.open(Object)
+	if err != nil {
+		return err
+	}
+	if p.i < len(p.text) && p.text[p.i] == '}' {
+		p.close(at, 0)
+		return nil
+	}
+	for n := 1; ; n++ {
+		if p.i >= len(p.text) || p.text[p.i] != '"' {
+			return p.fail("found %s, expected a name in double quotes", found(p.text, p.i))
+		}
+		name, err := p.string()
+		if err != nil {
+			return err
+		}
+		p.space()
+		if p.i >= len(p.text) || p.text[p.i] != ':' {
+			return p.fail("found %s, expected ':'", found(p.text, p.i))
+		}
+		p.i++
+		p.space()
+		p.nodes[name].next = name + 1
+		if err := p.value(); err != nil {
+			return err
+		}
+		p.space()
+		switch {
+		case p.i < len(p.text) && p.text[p.i] == ',':
+			p.i++
+			p.space()
+		case p.i < len(p.text) && p.text[p.i] == '}':
+			n -= p.shadow(at, n)
+			p.close(at, n)
+			return nil
+		default:
+			return p.fail("found %s, expected ',' or '}'", found(p.text, p.i))
+		}
+	}
+}
+
+// fewNames is the number of members up to which pairs are compared instead of hashed.
+const fewNames = 24
+
+// shadow looks for names that occur more than once in the object at, whose n members
+// are all read. It gives the first occurrence the last value, marks the others and
+// returns how many they are.
+func (p *parser) shadow(at uint32, n int) int {
+	if n < 2 {
+		return 0
+	}
+	d := document{text: p.text, nodes: p.nodes}
+	if n <= fewNames {
+		return d.shadowFew(at)
+	}
+	names := make(map[string]uint32, n)
+	repeated := 0
+	for k := at + 1; k < uint32(len(d.nodes)); k = d.after(k + 1) {
+		s := d.string(k)
+		if first, ok := names[s]; ok {
+			d.nodes[first].next = k + 1
+			d.nodes[k].flags |= shadowed
+			repeated++
+		} else {
+			names[s] = k
+		}
+	}
+	return repeated
+}
+
+// shadowFew is shadow for small objects: a 64-bit filter of length, first and last
+// byte tells most names apart without comparing them.
+func (d *document) shadowFew(at uint32) int {
+	var seen uint64
+	repeated := 0
+	for k := at + 1; k < uint32(len(d.nodes)); k = d.after(k + 1) {
+		s := d.string(k)
+		h := uint(len(s))
+		if s != "" {
+			h = h*31 + uint(s[0])*7 + uint(s[len(s)-1])
+		}
+		bit := uint64(1) << (h & 63)
+		if seen&bit == 0 {
+			seen |= bit
+			continue
+		}
+		for j := at + 1; j < k; j = d.after(j + 1) {
+			if d.nodes[j].flags&shadowed == 0 && d.string(j) == s {
+				d.nodes[j].next = k + 1
+				d.nodes[k].flags |= shadowed
+				repeated++
+				break
+			}
+		}
+	}
+	return repeated
+}
+
+// hex4 reads four hexadecimal digits.
+func hex4(s string) (rune, bool) {
+	if len(s) < 4 {
+		return 0, false
+	}
+	r := rune(0)
+	for i := range 4 {
+		d := hexDigit(s[i])
+		if d > 15 {
+			return 0, false
+		}
+		r = r<<4 | rune(d)
+	}
+	return r, true
+}
+
+// hexDigit returns the value of a hexadecimal digit, or a number above 15.
+func hexDigit(c byte) uint8 {
+	switch {
+	case '0' <= c && c <= '9':
+		return c - '0'
+	case 'a' <= c && c <= 'f':
+		return c - 'a' + 10
+	case 'A' <= c && c <= 'F':
+		return c - 'A' + 10
+	}
+	return math.MaxUint8
+}
