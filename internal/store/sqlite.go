@@ -1,0 +1,182 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/url"
+	"path/filepath"
+
+	"github.com/pressly/goose/v3"
+	"modernc.org/sqlite"
+	sqlite3 "modernc.org/sqlite/lib"
+)
+
+// DatabaseFile is the name of the SQLite database in the data folder.
+const DatabaseFile = "gatehouse.db"
+
+// sqliteReaders is how many Views can run at once.
+const sqliteReaders = 4
+
+// A sqliteDB is one SQLite file: one writing connection and several reading ones,
+// which see the state at their beginning while the writer goes on (WAL).
+type sqliteDB struct {
+	path    string
+	folder  *folderLock
+	writing *sql.DB
+	reading *sql.DB
+	writers chan *session // holds one
+	readers chan *session
+}
+
+// openSQLite opens or makes the database in dir and locks the folder.
+func openSQLite(ctx context.Context, dir string) (_ *sqliteDB, err error) {
+	if dir == "" {
+		return nil, errors.New("store: no data folder given")
+	}
+	dir, err = filepath.Abs(dir)
+	if err != nil {
+		return nil, fmt.Errorf("store: data folder: %w", err)
+	}
+	d := &sqliteDB{path: filepath.Join(dir, DatabaseFile)}
+	if d.folder, err = lockFolder(dir); err != nil {
+		return nil, err
+	}
+	defer func() {
+		if err != nil {
+			d.close()
+		}
+	}()
+	if d.writing, err = sql.Open("sqlite", d.dsn("synchronous(FULL)", "journal_size_limit(67108864)")); err != nil {
+		return nil, d.explain(err)
+	}
+	if err := migrate(ctx, goose.DialectSQLite3, d.writing); err != nil {
+		return nil, fmt.Errorf("store: %s: %w", d.path, d.explain(err))
+	}
+	if d.reading, err = sql.Open("sqlite", d.dsn("query_only(1)")); err != nil {
+		return nil, d.explain(err)
+	}
+	if d.writers, err = sqliteSessions(ctx, d.writing, 1); err != nil {
+		return nil, d.explain(err)
+	}
+	if d.readers, err = sqliteSessions(ctx, d.reading, sqliteReaders); err != nil {
+		return nil, d.explain(err)
+	}
+	return d, nil
+}
+
+// dsn returns the data source name: every connection waits for a lock that a
+// foreign tool may hold, keeps references intact and trusts no schema function.
+func (d *sqliteDB) dsn(pragmas ...string) string {
+	u := url.URL{Scheme: "file", Path: d.path, OmitHost: true}
+	pragmas = append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "trusted_schema(0)",
+		"cache_size(-16384)", "temp_store(MEMORY)"}, pragmas...)
+	u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
+	return u.String()
+}
+
+func sqliteSessions(ctx context.Context, db *sql.DB, n int) (chan *session, error) {
+	pool := make(chan *session, n)
+	for range n {
+		conn, err := db.Conn(ctx)
+		if err != nil {
+			return nil, err
+		}
+		pool <- &session{conn: conn, stmts: make(map[string]*sql.Stmt)}
+	}
+	return pool, nil
+}
+
+func (d *sqliteDB) begin(ctx context.Context, m mode) (*session, error) {
+	pool, statement := d.writers, "BEGIN IMMEDIATE"
+	if m == modeView {
+		pool, statement = d.readers, "BEGIN"
+	}
+	select {
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	case ses, open := <-pool:
+		if !open {
+			return nil, ErrClosed
+		}
+		if err := ses.control(ctx, statement); err != nil {
+			pool <- ses
+			return nil, err
+		}
+		ses.writer = m != modeView
+		return ses, nil
+	}
+}
+
+func (d *sqliteDB) end(ses *session) {
+	if ses.writer {
+		d.writers <- ses
+		return
+	}
+	d.readers <- ses
+}
+
+// announce and listen have nothing to do: all changes are made in this process.
+
+func (d *sqliteDB) announce(context.Context, *session) error { return nil }
+
+func (d *sqliteDB) listen(context.Context, *slog.Logger, func()) {}
+
+func (d *sqliteDB) retriable(err error) bool {
+	return sqliteCode(err) == sqlite3.SQLITE_BUSY
+}
+
+// sqliteCode returns the primary result code of an error, or zero.
+func sqliteCode(err error) int {
+	if e, ok := errors.AsType[*sqlite.Error](err); ok {
+		return e.Code() & 0xff
+	}
+	return 0
+}
+
+func (d *sqliteDB) explain(err error) error {
+	switch sqliteCode(err) {
+	case sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB:
+		return fmt.Errorf("%w: %s: %w; restore a backup into an empty data folder", ErrCorrupt, d.path, err)
+	case sqlite3.SQLITE_FULL:
+		return fmt.Errorf("no space left for %s: %w", d.path, err)
+	case sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_IOERR:
+		return fmt.Errorf("%s: %w", d.path, err)
+	case sqlite3.SQLITE_BUSY:
+		return fmt.Errorf("%s is locked by another program: %w", d.path, err)
+	}
+	return err
+}
+
+func (d *sqliteDB) check(ctx context.Context) error {
+	var found string
+	err := d.reading.QueryRowContext(ctx, `PRAGMA integrity_check(1)`).Scan(&found)
+	if err == nil && found != "ok" {
+		return fmt.Errorf("store: %w: %s: %s; restore a backup into an empty data folder", ErrCorrupt, d.path, found)
+	}
+	if err != nil {
+		return fmt.Errorf("store: check: %w", d.explain(err))
+	}
+	return nil
+}
+
+func (d *sqliteDB) close() error {
+	for _, pool := range []chan *session{d.readers, d.writers} {
+		for range cap(pool) {
+			ses := <-pool // waits for the transaction that has it
+			ses.close()
+		}
+		if pool != nil {
+			close(pool)
+		}
+	}
+	var errs []error
+	for _, db := range []*sql.DB{d.reading, d.writing} {
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	return errors.Join(append(errs, d.folder.unlock())...)
+}
