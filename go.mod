@@ -36,3 +36,5 @@ require (
 	github.com/aws/smithy-go v1.28.8 // indirect
 	golang.org/x/crypto v0.58.0
 )
+
+require github.com/dlclark/regexp2 v1.12.0

@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/variable"
 )
 
@@ -76,6 +77,8 @@ func TestRefusals(t *testing.T) {
 		}, "Invalid mapping expression specified: method.request.body.a"},
 		{"a path parameter as identity", func() error { _, err := ParseIdentitySource("method.request.path.x"); return err },
 			"Invalid mapping expression specified: method.request.path.x"},
+		{"a broken JSONPath", func() error { _, err := ParseRequest("method.request.body.a["); return err },
+			"Invalid mapping expression specified: method.request.body.a["},
 	} {
 		err := tc.err()
 		var refusal *Error
@@ -217,6 +220,37 @@ func TestURIPlaceholders(t *testing.T) {
 	} {
 		if diff := cmp.Diff(want, CompileURI(text).AuthorityPlaceholders()); diff != "" {
 			t.Errorf("%s: %s", text, diff)
+		}
+	}
+}
+
+func TestBodyReader(t *testing.T) {
+	for _, tc := range []struct {
+		body, path, want string
+		ok               bool
+		err              error
+	}{
+		{`{"a":{"b":"x"}}`, "$.a.b", "x", true, nil},
+		{`{"a":{"b":1.50}}`, "$.a", `{"b":1.5}`, true, nil},
+		{`{"a":[1]}`, "$.a[*]", `[1]`, true, nil},
+		{`{"a":null}`, "$.a", "", false, nil},
+		{`{"a":""}`, "$.a", "", false, nil},
+		{`{}`, "$.a.b", "", false, nil},
+		{`a=b`, "$.a", "", false, nil},
+		{``, "$.a", "", false, nil},
+		{` {"a":`, "$.a", "", false, ErrBody},
+		{`'a`, "$.a", "", false, ErrBody},
+	} {
+		p, err := jsonpath.Compile(tc.path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := &BodyReader{Text: tc.body}
+		for range 2 {
+			got, ok, err := b.Eval(p)
+			if got != tc.want || ok != tc.ok || err != tc.err {
+				t.Errorf("%s in %q: got %q, %v, %v, want %q, %v, %v", tc.path, tc.body, got, ok, err, tc.want, tc.ok, tc.err)
+			}
 		}
 	}
 }
