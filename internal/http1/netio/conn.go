@@ -1,0 +1,227 @@
+package netio
+
+import (
+	"crypto/tls"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync/atomic"
+	"syscall"
+	"time"
+)
+
+// A Conn is a connection with lazily armed deadlines. Setting a deadline only stores
+// it; the timer in the runtime is touched when it would fire too late, or has fired
+// too early. A connection that is busy re-arms about once per timeout instead of
+// several times per request.
+type Conn struct {
+	// WriteSlack is how much later than asked a write deadline may fire. NewConn sets
+	// 30 s: the larger it is, the more rarely a timer is touched.
+	WriteSlack time.Duration
+
+	nc     net.Conn
+	sock   syscall.RawConn // of the socket at the bottom; nil when there is none to be had
+	plain  bool            // nc is the socket itself
+	kicked atomic.Bool
+
+	readBy, readArmed Time
+	writeArmed        Time
+
+	one  [1]byte // first byte of a TLS record awaited without a buffer
+	vec  [2][]byte
+	vecs net.Buffers
+
+	// Closures for the raw socket, made once, and what they work on.
+	await func(fd uintptr) bool
+	peek  func(fd uintptr)
+	into  *Reader
+	got   int
+	err   error
+}
+
+// NewConn returns a Conn over nc, which is a TCP or Unix socket, a *tls.Conn whose
+// handshake is done, or anything else that is a net.Conn.
+func NewConn(nc net.Conn) *Conn {
+	c := &Conn{WriteSlack: 30 * time.Second}
+	c.Reset(nc)
+	return c
+}
+
+// Reset makes c a Conn over nc.
+func (c *Conn) Reset(nc net.Conn) {
+	c.nc = nc
+	c.sock, c.plain = nil, false
+	bottom := nc
+	if t, ok := nc.(*tls.Conn); ok {
+		bottom = t.NetConn()
+	}
+	// Only the real sockets: a wrapper that embeds one may hold bytes that it read ahead.
+	switch s := bottom.(type) {
+	case *net.TCPConn:
+		c.sock, _ = s.SyscallConn()
+	case *net.UnixConn:
+		c.sock, _ = s.SyscallConn()
+	}
+	c.plain = c.sock != nil && bottom == nc
+}
+
+// NetConn returns the connection underneath.
+func (c *Conn) NetConn() net.Conn { return c.nc }
+
+// Plain reports whether the connection is a bare socket: writing several buffers
+// is one system call and needs no copy.
+func (c *Conn) Plain() bool { return c.plain }
+
+// ErrKicked is returned by reads after Kick.
+var ErrKicked = errors.New("connection was asked to end")
+
+// ErrTimeout is returned when a deadline has passed.
+var ErrTimeout = os.ErrDeadlineExceeded
+
+// IsTimeout reports whether err is a deadline that passed.
+func IsTimeout(err error) bool { return errors.Is(err, os.ErrDeadlineExceeded) }
+
+// SetReadDeadline makes reads fail with ErrTimeout from t on; zero means never.
+func (c *Conn) SetReadDeadline(t Time) { c.readBy = t }
+
+// Kick makes the current and all later reads and waits return ErrKicked. It may be
+// called from any goroutine.
+func (c *Conn) Kick() {
+	c.kicked.Store(true)
+	c.nc.SetReadDeadline(time.Unix(1, 0))
+}
+
+// Close closes the connection. It may be called from any goroutine.
+func (c *Conn) Close() error { return c.nc.Close() }
+
+// CloseWrite tells the peer that nothing more comes, and leaves reading open.
+func (c *Conn) CloseWrite() error {
+	if h, ok := c.nc.(interface{ CloseWrite() error }); ok {
+		return h.CloseWrite()
+	}
+	return errors.ErrUnsupported
+}
+
+// armRead makes sure that a read ends no later than readBy.
+func (c *Conn) armRead() error {
+	if c.readBy == c.readArmed || (c.readArmed != 0 && c.readBy != 0 && c.readArmed < c.readBy) {
+		return nil // fires in time, or early and is then armed again
+	}
+	return c.rearmRead()
+}
+
+func (c *Conn) rearmRead() error {
+	c.readArmed = c.readBy
+	var t time.Time
+	if c.readBy != 0 {
+		t = c.readBy.wall()
+	}
+	if err := c.nc.SetReadDeadline(t); err != nil {
+		return err
+	}
+	if c.kicked.Load() { // Kick came in between: its deadline must win
+		c.nc.SetReadDeadline(time.Unix(1, 0))
+		return ErrKicked
+	}
+	return nil
+}
+
+// tooEarly reports whether err is a deadline that was armed for an earlier moment than
+// the one that now counts; it has then been armed again and the caller repeats its call.
+func (c *Conn) tooEarly(err *error) bool {
+	if !IsTimeout(*err) {
+		return false
+	}
+	if c.kicked.Load() {
+		*err = ErrKicked
+		return false
+	}
+	if c.readBy != 0 && Now() >= c.readBy {
+		return false
+	}
+	if e := c.rearmRead(); e != nil {
+		*err = e
+		return false
+	}
+	return true
+}
+
+// Read reads within the read deadline.
+func (c *Conn) Read(p []byte) (int, error) {
+	if err := c.armRead(); err != nil {
+		return 0, err
+	}
+	for {
+		n, err := c.nc.Read(p)
+		if n > 0 || err == nil || !c.tooEarly(&err) {
+			return n, err
+		}
+	}
+}
+
+// Await waits until there is something to read and reads it into b, which must be
+// empty. While it waits, b holds no buffer.
+func (c *Conn) Await(b *Reader) error {
+	b.Release()
+	if err := c.armRead(); err != nil {
+		return err
+	}
+	for {
+		var err error
+		if c.plain {
+			err = c.awaitSocket(b)
+		} else {
+			err = c.awaitByte(b)
+		}
+		if err == nil || !c.tooEarly(&err) {
+			return err
+		}
+	}
+}
+
+// awaitByte waits with a buffer of one byte, as it must when something lies between us
+// and the socket. The rest of a TLS record stays with the TLS connection, which holds
+// its encrypted form anyway, and comes with the next read.
+func (c *Conn) awaitByte(b *Reader) error {
+	n, err := c.nc.Read(c.one[:])
+	if n == 0 {
+		if err == nil {
+			err = io.ErrNoProgress
+		}
+		return err
+	}
+	b.Space(Small)[0] = c.one[0]
+	b.Wrote(1)
+	return nil
+}
+
+// armWrite makes sure that a write that begins now ends by t or somewhat
+// later. A write deadline must not fire early: it would leave a TLS connection unusable.
+func (c *Conn) armWrite(t Time) error {
+	if c.writeArmed >= t && c.writeArmed <= t.Add(c.WriteSlack) {
+		return nil
+	}
+	c.writeArmed = t.Add(c.WriteSlack)
+	return c.nc.SetWriteDeadline(c.writeArmed.wall())
+}
+
+// Write writes p and gives up between by and WriteSlack later.
+func (c *Conn) Write(p []byte, by Time) (int, error) {
+	if err := c.armWrite(by); err != nil {
+		return 0, err
+	}
+	return c.nc.Write(p)
+}
+
+// WriteTwo writes a and then b, in one system call on a plain socket.
+func (c *Conn) WriteTwo(a, b []byte, by Time) (int, error) {
+	if err := c.armWrite(by); err != nil {
+		return 0, err
+	}
+	c.vec[0], c.vec[1] = a, b
+	c.vecs = c.vec[:]
+	n, err := c.vecs.WriteTo(c.nc)
+	c.vec[0], c.vec[1], c.vecs = nil, nil, nil
+	return int(n), err
+}
