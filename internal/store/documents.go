@@ -85,16 +85,19 @@ func (tx *Tx) Replace(k Key, revision int64, body []byte) error {
 	return nil
 }
 
-// Delete removes a document with its names and secrets, but not what it owns as
-// a parent. The error is a *KeyError that matches ErrNotFound when there is none.
+// Delete removes a document with its names, secrets and attachments, but not what
+// it owns as a parent. The error is a *KeyError that matches ErrNotFound when there
+// is none.
 func (tx *Tx) Delete(k Key) error {
-	n, err := tx.exec(`DELETE FROM documents
-		WHERE kind = $1 AND account = $2 AND region = $3 AND parent = $4 AND id = $5`, k.args()...)
+	seq, err := tx.seq(k)
 	if err != nil {
 		return err
 	}
-	if n == 0 {
-		return &KeyError{Key: k, Err: ErrNotFound}
+	if err := tx.detachAll(seq); err != nil {
+		return err
+	}
+	if _, err := tx.exec(`DELETE FROM documents WHERE seq = $1`, seq); err != nil {
+		return err
 	}
 	tx.touch(k, true)
 	return nil

@@ -19,8 +19,10 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -63,6 +65,7 @@ type Store struct {
 	poll  time.Duration // 0: changes are always announced
 	keep  int64
 
+	keys    keyring
 	commits *wakeup // broadcast after each commit that changed a document
 
 	stop       context.CancelFunc // ends background work
@@ -99,8 +102,8 @@ const (
 )
 
 // Open opens the store, creates or upgrades its schema, and checks that the
-// sealing key fits. It changes nothing when it fails, except that it may have
-// made the data folder. Errors a caller may match: ErrInUse, ErrCorrupt, ErrNewer,
+// sealing key fits. A new store gets its keys. When Open fails nothing of value was
+// changed. Errors a caller may match: ErrInUse, ErrCorrupt, ErrNewer,
 // ErrSealingKey.
 func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	s := &Store{
@@ -118,6 +121,12 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	if s.keep == 0 {
 		s.keep = 100_000
 	}
+	if s.keys.file.path = opts.KeyFile; s.keys.file.path == "" {
+		if opts.Dir == "" {
+			return nil, errors.New("store: neither a data folder nor a sealing key file is given")
+		}
+		s.keys.file.path = filepath.Join(opts.Dir, SealingKeyFile)
+	}
 	switch {
 	case opts.URL == "":
 		s.db, err = openSQLite(ctx, opts.Dir)
@@ -130,6 +139,10 @@ func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 		return nil, fmt.Errorf("store: URL %q: want postgres://… or nothing for SQLite in the data folder", schemeOf(opts.URL))
 	}
 	if err != nil {
+		return nil, err
+	}
+	if err := s.openKeyring(ctx); err != nil {
+		s.db.close()
 		return nil, err
 	}
 	listening, stop := context.WithCancel(context.WithoutCancel(ctx))
@@ -164,7 +177,7 @@ func (s *Store) Close() (err error) {
 func (s *Store) Check(ctx context.Context) error { return s.db.check(ctx) }
 
 // Run does what must be done from time to time, until ctx ends: it drops old
-// entries of the change log. One call per store.
+// entries of the change log and removes blobs that nobody uses. One call per store.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -182,7 +195,7 @@ func (s *Store) Run(ctx context.Context) error {
 
 // Maintain does once what Run does every minute.
 func (s *Store) Maintain(ctx context.Context) error {
-	return s.compact(ctx)
+	return errors.Join(s.compact(ctx), s.sweep(ctx))
 }
 
 // A wakeup lets any number of goroutines wait for the next event.

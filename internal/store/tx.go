@@ -36,15 +36,7 @@ func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
 // fn may run several times, when the database asks for another try, so it must
 // have no effect besides those on the Tx. What fn returns comes back unchanged.
 func (s *Store) Update(ctx context.Context, fn func(*Tx) error) (revision int64, err error) {
-	const attempts = 8
-	for n := 1; ; n++ {
-		err = s.attempt(ctx, modeUpdate, fn, &revision)
-		if err == nil || n == attempts || !s.db.retriable(err) || ctx.Err() != nil {
-			break
-		}
-		s.log.Debug("store transaction is tried again", "attempt", n, "error", err)
-		pause(ctx, n)
-	}
+	err = s.again(ctx, func() error { return s.attempt(ctx, modeUpdate, fn, &revision) })
 	if err != nil {
 		return 0, err
 	}
@@ -52,6 +44,19 @@ func (s *Store) Update(ctx context.Context, fn func(*Tx) error) (revision int64,
 		s.commits.broadcast()
 	}
 	return revision, nil
+}
+
+// again runs a transaction until the database does not ask for another try.
+func (s *Store) again(ctx context.Context, try func() error) error {
+	const attempts = 8
+	for n := 1; ; n++ {
+		err := try()
+		if err == nil || n == attempts || !s.db.retriable(err) || ctx.Err() != nil {
+			return err
+		}
+		s.log.Debug("store transaction is tried again", "attempt", n, "error", err)
+		pause(ctx, n)
+	}
 }
 
 // attempt runs one transaction. It stores the revision it made, if any, in made.

@@ -24,6 +24,9 @@ func Run(t *testing.T, place Maker) {
 		{"Lists", testLists},
 		{"Names", testNames},
 		{"Watch", testWatch},
+		{"Secrets", testSecrets},
+		{"Blobs", testBlobs},
+		{"Objects", testObjects},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, place) })
 	}
