@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strings"
 )
 
 //go:embed services.json
@@ -33,6 +34,11 @@ type service struct {
 	Errors sourced[map[string]int] `json:"errors"`
 	// Roots are the XML root elements of answers that differ from the shape's name.
 	Roots sourced[map[string]string] `json:"roots"`
+	// WrappedErrors: errors of a REST-XML service are inside an ErrorResponse.
+	WrappedErrors bool `json:"wrappedErrors"`
+	// Greedy lists operations whose last label takes the rest of the path, slashes
+	// and all, because clients send ARNs unescaped there.
+	Greedy sourced[[]string] `json:"greedy"`
 	// Unwrapped lists operations whose only output member is itself the XML root.
 	Unwrapped sourced[[]string] `json:"unwrapped"`
 }
@@ -68,6 +74,13 @@ func (s *service) apply(m *model) error {
 			return fmt.Errorf("%s: status of %s: nothing to correct", s.Package, name)
 		}
 		op.HTTP.ResponseCode = status.Value
+	}
+	for _, name := range s.Greedy.Value {
+		op := m.Operations.get(name)
+		if op == nil || !strings.HasSuffix(op.HTTP.RequestURI, "}") || strings.HasSuffix(op.HTTP.RequestURI, "+}") {
+			return fmt.Errorf("%s: %s: no label to make greedy", s.Package, name)
+		}
+		op.HTTP.RequestURI = strings.TrimSuffix(op.HTTP.RequestURI, "}") + "+}"
 	}
 	for _, name := range s.Operations {
 		if m.Operations.get(name) == nil {

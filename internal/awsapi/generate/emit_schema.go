@@ -24,6 +24,7 @@ func (p *pkg) emitSchema(b *bytes.Buffer) {
 	field(b, "TargetPrefix", md.TargetPrefix)
 	field(b, "XMLNamespace", p.xmlNamespace())
 	fmt.Fprintf(b, "Convention: schema.Convention{Code: %q, InputPrefix: %v},\n", p.service.Code, p.service.InputPrefix)
+	mark(b, "WrappedErrors", p.service.WrappedErrors)
 	b.WriteString("Operations: operations,\nOther: others,\nShapes: shapes,\nErrors: errorShapes,\n}).Link()\n})\n\n")
 	p.emitOperations(b)
 	b.WriteString("var shapes = []schema.Shape{\n")

@@ -173,20 +173,21 @@ type ErrorShape struct {
 
 // A Service is one AWS service, or the part of it that Gatehouse knows.
 type Service struct {
-	Name         string // as signed: "apigateway"
-	FullName     string // "Amazon API Gateway"
-	APIVersion   string // "2015-07-09"
-	Protocol     Protocol
-	TargetPrefix string // JSON11: "AWSWAF_20190729"
-	XMLNamespace string // Query, RESTXML
-	Operations   []Operation
-	Other        []Other // operations of the model that Gatehouse does not serve
-	Shapes       []Shape
-	Errors       []ErrorShape
-	Convention   Convention
-	operations   map[string]*Operation
-	shapes       map[string]*Shape
-	errors       map[string]*ErrorShape
+	Name          string // as signed: "apigateway"
+	FullName      string // "Amazon API Gateway"
+	APIVersion    string // "2015-07-09"
+	Protocol      Protocol
+	TargetPrefix  string // JSON11: "AWSWAF_20190729"
+	XMLNamespace  string // Query, RESTXML
+	Operations    []Operation
+	Other         []Other // operations of the model that Gatehouse does not serve
+	Shapes        []Shape
+	Errors        []ErrorShape
+	Convention    Convention
+	WrappedErrors bool // RESTXML: errors are wrapped in ErrorResponse (S3 Control)
+	operations    map[string]*Operation
+	shapes        map[string]*Shape
+	errors        map[string]*ErrorShape
 }
 
 // Other is an operation that the model has and Gatehouse does not serve; it is kept
@@ -298,4 +299,38 @@ type Bound struct {
 	Service  *Service
 	Backend  any // the service's Backend interface
 	Fallback any // the generated type that refuses every operation
+}
+
+// Member returns the member of the exception called name, or nil; e may be nil.
+func (e *ErrorShape) Member(name string) *Member {
+	if e == nil {
+		return nil
+	}
+	for i := range e.Members {
+		if e.Members[i].Name == name {
+			return &e.Members[i]
+		}
+	}
+	return nil
+}
+
+// WireName is the name under which the member called name is sent; e may be nil.
+func (e *ErrorShape) WireName(name string) string {
+	if m := e.Member(name); m != nil {
+		return m.Wire
+	}
+	return name
+}
+
+// MessageName is the name under which the message is sent: "message", or as the model
+// spells it; e may be nil.
+func (e *ErrorShape) MessageName() string {
+	if e != nil {
+		for i := range e.Members {
+			if strings.EqualFold(e.Members[i].Name, "message") {
+				return e.Members[i].Wire
+			}
+		}
+	}
+	return "message"
 }

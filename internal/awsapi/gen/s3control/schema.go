@@ -16,10 +16,10 @@ var Service = sync.OnceValue(func() *schema.Service {
 		APIVersion:   "2018-08-20",
 		Protocol:     schema.RESTXML,
 		XMLNamespace: "http://awss3control.amazonaws.com/doc/2018-08-20/", Convention: schema.Convention{Code: "InvalidRequest", InputPrefix: false},
-		Operations: operations,
-		Other:      others,
-		Shapes:     shapes,
-		Errors:     errorShapes,
+		WrappedErrors: true, Operations: operations,
+		Other:  others,
+		Shapes: shapes,
+		Errors: errorShapes,
 	}).Link()
 })
 
