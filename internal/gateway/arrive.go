@@ -1,0 +1,132 @@
+package gateway
+
+import (
+	"strings"
+
+	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
+)
+
+// arrive finds the stage that a request is for, by its connection and host, and refuses
+// whoever may not come in that way.
+func (x *exchange) arrive() error {
+	if x.plan == nil {
+		return errUnknownHost
+	}
+	if x.entry.named {
+		return x.arriveByName()
+	}
+	host, ok := plan.NormalHost(x.req.Host)
+	if !ok {
+		return errBadHost
+	}
+	x.host = host
+	target := x.plan.Host(host)
+	if err := x.checkConnection(target); err != nil {
+		return err
+	}
+	switch {
+	case target.Domain != nil:
+		x.domain = target.Domain
+		return x.arriveByMapping()
+	case target.API != nil:
+		return x.arriveByStage(target.API, x.req.Path)
+	}
+	return errUnknownHost
+}
+
+// arriveByName takes the API and stage from the control port's path forms. They are the
+// default endpoint by another name: what closes it closes them.
+func (x *exchange) arriveByName() error {
+	api := x.plan.API(x.entry.api.Region, x.entry.api.ID)
+	if api == nil {
+		return errUnknownHost
+	}
+	return x.enter(api.Stages[x.entry.stage], x.entry.path, true)
+}
+
+// arriveByStage takes the stage from the first path segment. Extra slashes before it do
+// not count (routing-and-integrations, section 2.1).
+func (x *exchange) arriveByStage(api *plan.API, path string) error {
+	stage, rest, _ := cutSegment(path)
+	return x.enter(api.Stages[stage], rest, true)
+}
+
+// arriveByMapping follows the domain's mappings.
+func (x *exchange) arriveByMapping() error {
+	m, rest := x.domain.Mapping(x.req.Path)
+	if m == nil {
+		return errNoMapping
+	}
+	x.base = m.BasePath
+	api := x.plan.API(m.API.Region, m.API.ID)
+	if api == nil {
+		return errNoMapping
+	}
+	stage := m.Stage
+	if stage == "" {
+		stage, rest, _ = cutSegment(rest)
+	}
+	return x.enter(api.Stages[stage], rest, false)
+}
+
+// enter makes s the stage of the exchange.
+func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) error {
+	if s == nil {
+		return errNoStage
+	}
+	x.stage, x.path = s, path
+	if byDefaultEndpoint && s.DefaultEndpointDisabled {
+		return errEndpointDisabled
+	}
+	return nil
+}
+
+// checkConnection holds the connection's handshake against the host that is asked for
+// (DESIGN, "Mutual TLS answers"): a request may not reach a domain by another's handshake.
+func (x *exchange) checkConnection(target plan.Target) error {
+	conn := x.req.Conn
+	d := target.Domain
+	if d != nil && d.Trust == nil && conn.TLS == nil && !x.g.PlainDomains {
+		return errUnknownHost // custom domains are served on https only, unless configured otherwise
+	}
+	if conn.TLS == nil {
+		if d != nil && d.Trust != nil {
+			return errNoHandshake
+		}
+		return nil
+	}
+	if conn.ServerName != x.host {
+		if err := x.checkOtherName(d); err != nil {
+			return err
+		}
+	}
+	if d != nil && d.Trust != nil {
+		return x.checkCertificate(d)
+	}
+	return nil
+}
+
+// checkOtherName decides about a Host that is not the SNI name of its connection.
+func (x *exchange) checkOtherName(asked *plan.Domain) error {
+	shaken := x.plan.Host(x.req.Conn.ServerName).Domain
+	guarded := func(d *plan.Domain) bool { return d != nil && (d.Trust != nil || d.Strict) }
+	if guarded(asked) || guarded(shaken) {
+		return errHostMismatch
+	}
+	// RFC 9110 section 15.5.20: an HTTP/2 client that coalesced connections tries again.
+	if x.req.Proto == message.HTTP2 && asked != shaken {
+		return errMisdirected
+	}
+	return nil
+}
+
+// cutSegment splits the first segment off a path, ignoring slashes before it. rest starts
+// with "/" or is empty.
+func cutSegment(path string) (segment, rest string, ok bool) {
+	path = strings.TrimLeft(path, "/")
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:], i > 0
+	}
+	return path, "", path != ""
+}

@@ -1,0 +1,80 @@
+package gateway
+
+import (
+	"context"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
+)
+
+// Gateway serves requests with the plan that was published last. Its fields are set
+// before the first request and not changed afterwards.
+type Gateway struct {
+	Upstream *upstream.Client
+	Observer Observer
+	Logger   *slog.Logger
+
+	// PlainDomains serves domains without mutual TLS on the plain listener too.
+	PlainDomains bool
+
+	// Now returns the time; nil means time.Now.
+	Now func() time.Time
+
+	plan      atomic.Pointer[plan.Plan]
+	exchanges sync.Pool
+}
+
+// An Observer is told about each request when its answer is complete. Done must not
+// block and must not keep the record, which is reused.
+type Observer interface {
+	Done(r *Record)
+}
+
+// Publish makes p the plan of all later requests.
+func (g *Gateway) Publish(p *plan.Plan) { g.plan.Store(p) }
+
+// Plan returns the current plan; nil before the first was published.
+func (g *Gateway) Plan() *plan.Plan { return g.plan.Load() }
+
+// Serve answers one request with the plan current on arrival. It implements
+// message.Handler.
+func (g *Gateway) Serve(ctx context.Context, req *message.Request, w message.Writer) {
+	g.serve(ctx, req, w, entry{})
+}
+
+// ServePath answers a request that came by one of the control port's path forms: the API
+// and stage are named by the caller and path is what follows them.
+func (g *Gateway) ServePath(ctx context.Context, req *message.Request, w message.Writer, api plan.APIKey, stage, path string) {
+	g.serve(ctx, req, w, entry{named: true, api: api, stage: stage, path: path})
+}
+
+// An entry says how a request came to its API when it is not by host name.
+type entry struct {
+	named bool
+	api   plan.APIKey
+	stage string
+	path  string
+}
+
+func (g *Gateway) serve(ctx context.Context, req *message.Request, w message.Writer, e entry) {
+	x, _ := g.exchanges.Get().(*exchange)
+	if x == nil {
+		x = new(exchange)
+	}
+	x.begin(g, g.plan.Load(), req, w, e)
+	x.run(ctx)
+	x.end()
+	g.exchanges.Put(x)
+}
+
+func (g *Gateway) now() time.Time {
+	if g.Now != nil {
+		return g.Now()
+	}
+	return time.Now()
+}
