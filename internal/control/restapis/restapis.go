@@ -1,0 +1,134 @@
+package restapis
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/awserr"
+	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/model"
+	"gatehouse/internal/store"
+)
+
+// RestAPIs serves the operations. Its fields are set before the first call.
+type RestAPIs struct {
+	Store *store.Store
+
+	// MaxTimeout is the largest timeoutInMillis of a buffered integration, in
+	// milliseconds; 0 means AWS's 29,000.
+	MaxTimeout int
+
+}
+
+
+// The collections of the package.
+var (
+	apis         = store.Collection[model.RestAPI]{Kind: model.KindRestAPI}
+	resources    = store.Collection[model.Resource]{Kind: model.KindResource}
+	models       = store.Collection[model.APIModel]{Kind: model.KindModel}
+	validators   = store.Collection[model.RequestValidator]{Kind: model.KindRequestValidator}
+	authorizers  = store.Collection[model.Authorizer]{Kind: model.KindAuthorizer}
+	gwResponses  = store.Collection[model.GatewayResponse]{Kind: model.KindGatewayResponse}
+	docParts     = store.Collection[model.DocumentationPart]{Kind: model.KindDocumentationPart}
+	docVersions  = store.Collection[model.DocumentationVersion]{Kind: model.KindDocumentation}
+	deployments  = store.Collection[model.Deployment]{Kind: model.KindDeployment}
+	snapshots    = store.Collection[model.Snapshot]{Kind: model.KindSnapshot}
+	stages       = store.Collection[model.Stage]{Kind: model.KindStage}
+	accounts     = store.Collection[model.Account]{Kind: model.KindAccount}
+	mappings     = store.Collection[model.BasePathMapping]{Kind: model.KindBasePathMapping}
+	domainNames  = store.Collection[model.DomainName]{Kind: model.KindDomainName}
+	usagePlans   = store.Collection[model.UsagePlan]{Kind: model.KindUsagePlan}
+	clientCerts  = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}
+	vpcLinks     = store.Collection[model.VPCLink]{Kind: model.KindVPCLink}
+	apiKeys      = store.Collection[model.APIKey]{Kind: model.KindAPIKey}
+	accessGrants = store.Collection[model.DomainNameAccessAssociation]{Kind: model.KindAccessAssociation}
+)
+
+// scope is where the caller's documents live.
+func scope(ctx context.Context) store.Scope {
+	c := awsapi.CallFrom(ctx)
+	return store.Scope{Account: c.Account, Region: c.Region}
+}
+
+// now is the time that documents are stamped with: the service keeps whole seconds.
+func now(tx *store.Tx) time.Time { return tx.Now().Truncate(time.Second) }
+
+// view runs a reading operation and returns what it answers.
+func view[T any](ctx context.Context, s *store.Store, read func(tx *store.Tx) (T, error)) (out T, err error) {
+	err = s.View(ctx, func(tx *store.Tx) error {
+		out, err = read(tx)
+		return err
+	})
+	return out, err
+}
+
+// update runs a writing operation and returns what it answers.
+func update[T any](ctx context.Context, s *store.Store, write func(tx *store.Tx) (T, error)) (out T, err error) {
+	_, err = s.Update(ctx, func(tx *store.Tx) error {
+		out, err = write(tx)
+		return err
+	})
+	return out, err
+}
+
+// orElse replaces the store's not-found by the operation's own answer.
+func orElse(err error, answer *awserr.Error) error {
+	if errors.Is(err, store.ErrNotFound) {
+		return answer
+	}
+	return err
+}
+
+// The not-found answers that several operations share.
+func noAPI(ctx context.Context, id string) *awserr.Error {
+	return apigateway.NotFoundException("Invalid API identifier specified " + awsapi.CallFrom(ctx).Account + ":" + id)
+}
+func noResource() *awserr.Error {
+	return apigateway.NotFoundException("Invalid Resource identifier specified")
+}
+func noMethod() *awserr.Error {
+	return apigateway.NotFoundException("Invalid Method identifier specified")
+}
+func noIntegration() *awserr.Error {
+	return apigateway.NotFoundException("Invalid Integration identifier specified")
+}
+func noStatusCode() *awserr.Error {
+	return apigateway.NotFoundException("Invalid Response status code specified")
+}
+func noStage() *awserr.Error {
+	return apigateway.NotFoundException("Invalid stage identifier specified")
+}
+func noDeployment() *awserr.Error {
+	return apigateway.NotFoundException("Invalid Deployment identifier specified")
+}
+
+// badRequest is the refusal of what is wrong with a call's values.
+func badRequest(message string) *awserr.Error { return apigateway.BadRequestException(message) }
+
+// getAPI loads an API; the answer to an unknown one is the operation's choice.
+func getAPI(tx *store.Tx, in store.Scope, id string, unknown *awserr.Error) (model.RestAPI, error) {
+	a, err := apis.Get(tx, in, id)
+	return a, orElse(err, unknown)
+}
+
+// page reads a list's limit and position. The service lists 25 by default and at most 500.
+func page(limit *int32, position *string) store.Page {
+	p := store.Page{Limit: 25}
+	if limit != nil && *limit > 0 {
+		p.Limit = min(int(*limit), 500)
+	}
+	if position != nil {
+		p.After = *position
+	}
+	return p
+}
+
+// listError words a bad position.
+func listError(err error) error {
+	if errors.Is(err, store.ErrCursor) {
+		return badRequest("Invalid position parameter specified")
+	}
+	return err
+}

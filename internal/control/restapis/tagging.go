@@ -1,0 +1,144 @@
+package restapis
+
+import (
+	"context"
+	"maps"
+	"strings"
+
+	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/opt"
+	"gatehouse/internal/control/tags"
+	"gatehouse/internal/model"
+	"gatehouse/internal/store"
+)
+
+// A taggable is a family of resources with tags: where its documents live and where
+// their tags are.
+type taggable struct {
+	prefix string // of the ARN's resource: "/restapis/"
+	sort   tags.Resource
+	edit   func(tx *store.Tx, in store.Scope, id string, edit func(*map[string]string) error) error
+}
+
+// tagged makes the edit function of a collection.
+func tagged[T any](c store.Collection[T], of func(*T) *map[string]string) func(*store.Tx, store.Scope, string, func(*map[string]string) error) error {
+	return func(tx *store.Tx, in store.Scope, id string, edit func(*map[string]string) error) error {
+		it, err := c.Item(tx, in, id)
+		if err != nil {
+			return err
+		}
+		before := maps.Clone(*of(&it.Value))
+		if err := edit(of(&it.Value)); err != nil || maps.Equal(before, *of(&it.Value)) {
+			return err
+		}
+		return c.Replace(tx, it)
+	}
+}
+
+var taggables = []taggable{
+	{"/restapis/", tags.RestAPI, tagged(apis, func(v *model.RestAPI) *map[string]string { return &v.Tags })},
+	{"/domainnames/", tags.DomainName, tagged(domainNames, func(v *model.DomainName) *map[string]string { return &v.Tags })},
+	{"/apikeys/", tags.APIKey, tagged(apiKeys, func(v *model.APIKey) *map[string]string { return &v.Tags })},
+	{"/usageplans/", tags.UsagePlan, tagged(usagePlans, func(v *model.UsagePlan) *map[string]string { return &v.Tags })},
+	{"/clientcertificates/", tags.ClientCertificate, tagged(clientCerts, func(v *model.ClientCertificate) *map[string]string { return &v.Tags })},
+	{"/vpclinks/", tags.VPCLink, tagged(vpcLinks, func(v *model.VPCLink) *map[string]string { return &v.Tags })},
+}
+
+var stageTags = tagged(stages, func(v *model.Stage) *map[string]string { return &v.Tags })
+var accessTags = tagged(accessGrants, func(v *model.DomainNameAccessAssociation) *map[string]string { return &v.Tags })
+
+// editTags finds the resource that an ARN names and lets edit change its tags.
+func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Resource, *map[string]string) error) error {
+	a, ok := model.ParseARN(arn)
+	if !ok || a.Service != "apigateway" {
+		return badRequest("Invalid ARN specified in the request")
+	}
+	if a.Region != awsapi.CallFrom(ctx).Region {
+		return badRequest("Invalid ARN specified in the request: it names the region '" + a.Region + "'")
+	}
+	missing := apigateway.NotFoundException("Invalid resource identifier specified: " + arn)
+	if api, rest, ok := strings.Cut(strings.TrimPrefix(a.Resource, "/restapis/"), "/stages/"); ok && strings.HasPrefix(a.Resource, "/restapis/") {
+		return orElse(stageTags(tx, scope(ctx).Of(api), rest, func(m *map[string]string) error { return edit(tags.Stage, m) }), missing)
+	}
+	if strings.HasPrefix(a.Resource, "/domainnameaccessassociations/") {
+		return orElse(accessTags(tx, scope(ctx), arn, func(m *map[string]string) error { return edit(tags.AccessAssociation, m) }), missing)
+	}
+	for _, t := range taggables {
+		id, ok := strings.CutPrefix(a.Resource, t.prefix)
+		if !ok || id == "" || strings.Contains(id, "/") {
+			continue
+		}
+		return orElse(t.edit(tx, scope(ctx), id, func(m *map[string]string) error { return edit(t.sort, m) }), missing)
+	}
+	return badRequest("Invalid ARN specified in the request: it names nothing that has tags")
+}
+
+// maxTags is how many tags a resource may have.
+const maxTags = 50
+
+// TagResource adds or replaces tags.
+func (s *RestAPIs) TagResource(ctx context.Context, in *apigateway.TagResourceInput) (*apigateway.TagResourceOutput, error) {
+	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.TagResourceOutput, error) {
+		return nil, editTags(ctx, tx, *in.ResourceArn, func(sort tags.Resource, m *map[string]string) error {
+			if err := tags.Check(in.Tags, sort); err != nil {
+				return err
+			}
+			if *m == nil {
+				*m = map[string]string{}
+			}
+			maps.Copy(*m, in.Tags)
+			if len(*m) > maxTags {
+				return badRequest("A resource can have at most 50 tags; this would make " + itoa(len(*m)))
+			}
+			return nil
+		})
+	})
+}
+
+// UntagResource removes tags.
+func (s *RestAPIs) UntagResource(ctx context.Context, in *apigateway.UntagResourceInput) (*apigateway.UntagResourceOutput, error) {
+	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UntagResourceOutput, error) {
+		return nil, editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
+			for _, key := range in.TagKeys {
+				delete(*m, key)
+			}
+			return nil
+		})
+	})
+}
+
+// GetTags returns the tags of a resource.
+func (s *RestAPIs) GetTags(ctx context.Context, in *apigateway.GetTagsInput) (*apigateway.GetTagsOutput, error) {
+	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetTagsOutput, error) {
+		out := &apigateway.GetTagsOutput{Tags: map[string]string{}}
+		err := editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
+			maps.Copy(out.Tags, *m)
+			return nil
+		})
+		return out, err
+	})
+}
+
+// accountID is the id of the one document of a region's settings.
+const accountID = "account"
+
+// GetAccount returns the settings of API Gateway in the region.
+func (s *RestAPIs) GetAccount(ctx context.Context, _ *apigateway.GetAccountInput) (*apigateway.Account, error) {
+	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Account, error) {
+		a, err := accounts.Get(tx, scope(ctx), accountID)
+		if err != nil && !isNotFound(err) {
+			return nil, err
+		}
+		return wireAccount(a), nil
+	})
+}
+
+func wireAccount(a model.Account) *apigateway.Account {
+	return &apigateway.Account{
+		CloudwatchRoleArn: opt.NonZero(a.CloudwatchRoleARN),
+		ThrottleSettings:  &apigateway.ThrottleSettings{BurstLimit: opt.Of(int32(5000)), RateLimit: opt.Of(10000.0)},
+		Features:          []string{"UsagePlans"},
+		ApiKeyVersion:     opt.Of("4"),
+	}
+}
