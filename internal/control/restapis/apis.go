@@ -2,6 +2,7 @@ package restapis
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strconv"
 	"strings"
@@ -132,15 +133,16 @@ func (s *RestAPIs) apiID(tx *store.Tx, t map[string]string) (string, error) {
 // in a region across accounts, because host names carry them without an account.
 func (s *RestAPIs) createAPI(ctx context.Context, tx *store.Tx, api *model.RestAPI) error {
 	in := scope(ctx)
-	if err := tx.Claim("restapi/"+in.Region, api.ID, apis.Key(in, api.ID)); err == nil {
-	} else if isTaken(err) {
-		return apigateway.ConflictException("An API with the id " + strconv.Quote(api.ID) + " already exists")
-	}
+	taken := apigateway.ConflictException("An API with the id " + strconv.Quote(api.ID) + " already exists")
 	api.RootResourceID = model.NewID(10)
-	if err := apis.Create(tx, in, api.ID, *api); err != nil {
+	if err := apis.Create(tx, in, api.ID, *api); errors.Is(err, store.ErrExists) {
+		return taken
+	} else if err != nil {
 		return err
 	}
-	if err := tx.Claim("restapi/"+in.Region, api.ID, apis.Key(in, api.ID)); err != nil {
+	if err := tx.Claim("restapi/"+in.Region, api.ID, apis.Key(in, api.ID)); isTaken(err) {
+		return taken
+	} else if err != nil {
 		return err
 	}
 	root := model.Resource{ID: api.RootResourceID, Path: "/"}
