@@ -1,6 +1,11 @@
 package plan
 
-import "time"
+import (
+	"time"
+
+	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/lang/expression"
+)
 
 // A Stage is a deployment with the settings under which it is called.
 type Stage struct {
@@ -9,6 +14,7 @@ type Stage struct {
 	Account      string
 	Name         string
 	DeploymentID string
+	EndpointType string // REGIONAL, EDGE, PRIVATE
 
 	// DefaultEndpointDisabled closes all four forms of the default endpoint.
 	DefaultEndpointDisabled bool
@@ -24,13 +30,31 @@ type Stage struct {
 	Responses [ResponseTypeCount]*GatewayResponse
 
 	BinaryMediaTypes []string
+
+	// AccessLog is nil when the stage writes no access log.
+	AccessLog *AccessLog
+
+	// ExecutionGroup is the log group of execution logs.
+	ExecutionGroup string
+}
+
+// An AccessLog says what is written for each request, and where.
+type AccessLog struct {
+	Group  string // name of the log group
+	Format *expression.Template
 }
 
 // A GatewayResponse is a configured answer of the gateway.
 type GatewayResponse struct {
 	Status    int // 0: as raised
-	Header    []ResponseHeader
-	Templates []ResponseTemplate // by content type, application/json first when present
+	Header    []expression.Mapping
+	Templates []ResponseTemplate // application/json first, when there is one
+}
+
+// A ResponseTemplate is the body of a gateway response for one content type.
+type ResponseTemplate struct {
+	ContentType string
+	Text        *expression.Template
 }
 
 // A Method is what serves requests with one HTTP method (or ANY) of a resource.
@@ -44,14 +68,23 @@ type Method struct {
 	OperationName string
 	Integration   *Integration
 
-	// Responses are the declared method responses by status.
-	Responses map[int]*MethodResponse
+	// Responses are the statuses of the declared method responses.
+	Responses map[int]bool
+
+	Log LogLevel
+	// DataTrace adds headers and bodies to the execution log.
+	DataTrace bool
 }
 
-// A MethodResponse declares the headers that may be answered with a status.
-type MethodResponse struct {
-	Header map[string]bool // names of declared headers
-}
+// LogLevel says how much of an exchange the execution log tells.
+type LogLevel uint8
+
+// The levels of execution logs.
+const (
+	LogOff LogLevel = iota
+	LogError
+	LogInfo
+)
 
 // IntegrationType tells what answers a method.
 type IntegrationType uint8
@@ -69,4 +102,55 @@ const (
 type Integration struct {
 	Type    IntegrationType
 	Timeout time.Duration
+
+	// Broken says why the integration can never be called, in the words of the execution
+	// log; "" when it can.
+	Broken string
+
+	// HTTPMethod is the backend's method; "" stands for the client's own.
+	HTTPMethod string
+	Target     *upstream.Target // HTTP types
+	URI        *expression.URI  // path and query of the backend, HTTP types
+	FixedURI   string           // the same when it has no placeholder
+
+	// Parameters are the request parameter mappings, in order of their keys.
+	Parameters []expression.Mapping
+
+	// Templates are the request templates by content type; $default is last.
+	Templates   []Template
+	Passthrough Passthrough
+
+	// Responses are tried in order of status code; Default answers when none matches.
+	Responses []*IntegrationResponse
+	Default   *IntegrationResponse
+
+	// Stream passes the backend's answer on as it arrives (responseTransferMode).
+	Stream bool
 }
+
+// Passthrough says what becomes of a request body that no template is for.
+type Passthrough uint8
+
+// The passthrough behaviours (routing-and-integrations, section 4.6).
+const (
+	WhenNoMatch Passthrough = iota
+	WhenNoTemplates
+	Never
+)
+
+// A Template is a mapping template for one content type.
+type Template struct {
+	ContentType string
+	Text        string // a template without references or directives
+}
+
+// An IntegrationResponse maps the backend's answer to the client's.
+type IntegrationResponse struct {
+	Status     int
+	Pattern    Pattern // nil for the default
+	Parameters []expression.Mapping
+	Templates  []Template
+}
+
+// A Pattern is a compiled selection pattern, which must match the whole value.
+type Pattern interface{ MatchString(s string) bool }

@@ -1,0 +1,289 @@
+package gateway
+
+import (
+	"crypto/tls"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/variable"
+	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
+)
+
+// AppendVariable gives the values of $context (mapping-templates, section 5). It
+// implements variable.Source for parameter mappings, gateway responses and access logs.
+func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byte, bool) {
+	if s, ok := x.text(id); ok {
+		return append(dst, s...), s != ""
+	}
+	if n, ok := x.number(id); ok {
+		return strconv.AppendInt(dst, n, 10), true
+	}
+	switch id {
+	case variable.RequestTime:
+		return x.start.UTC().AppendFormat(dst, "02/Jan/2006:15:04:05 +0000"), true
+	case variable.SourceIP:
+		return x.req.Conn.Remote.Addr().AppendTo(dst), true
+	case variable.Path:
+		return x.appendContextPath(dst), true
+	case variable.ErrorMessageString:
+		if x.refusal == nil || x.refusal.Null {
+			return append(dst, "null"...), x.refusal != nil
+		}
+		return appendJSON(dst, x.refusal.Message), true
+	case variable.Status:
+		return strconv.AppendInt(dst, int64(x.res.status), 10), x.res.status != 0
+	}
+	return x.appendClientCert(dst, id)
+}
+
+// text gives the variables that are strings at hand; ok is false for all others.
+func (x *exchange) text(id variable.ID) (string, bool) {
+	switch id {
+	case variable.RequestID:
+		return x.requestID, true
+	case variable.ExtendedRequestID:
+		return x.extendedID, true
+	case variable.Protocol:
+		return "HTTP/1.1", true // backends see HTTP/1.1 whatever the client spoke
+	case variable.HTTPMethod:
+		return x.verb, true
+	case variable.DomainName:
+		return x.req.Host, true
+	case variable.DomainPrefix:
+		prefix, _, _ := strings.Cut(x.req.Host, ".")
+		return prefix, true
+	case variable.UserAgent:
+		return x.req.Header.Get("User-Agent"), true
+	case variable.TLSVersion:
+		if x.req.Conn.TLS == nil {
+			return "", true
+		}
+		return strings.Replace(tls.VersionName(x.req.Conn.TLS.Version), "TLS 1.", "TLSv1.", 1), true
+	case variable.CipherSuite:
+		if x.req.Conn.TLS == nil {
+			return "", true
+		}
+		return tls.CipherSuiteName(x.req.Conn.TLS.CipherSuite), true
+	case variable.BasePathMatched:
+		if x.domain != nil && x.base == "" {
+			return plan.NoBasePath, true
+		}
+		return x.base, true
+	case variable.ErrorMessage, variable.ErrorResponseType, variable.ValidationErrorString:
+		return x.errorText(id), true
+	case variable.XRayTraceID:
+		return x.trace.root, true
+	case variable.IntegrationError:
+		return x.backend.problem, true
+	}
+	return x.stageText(id)
+}
+
+// stageText gives the variables that the stage and method know.
+func (x *exchange) stageText(id variable.ID) (string, bool) {
+	switch id {
+	case variable.AccountID, variable.APIID, variable.DeploymentID, variable.Stage, variable.EndpointType:
+		if x.stage == nil {
+			return "", true
+		}
+	case variable.ResourceID, variable.ResourcePath, variable.OperationName:
+		if x.method == nil {
+			return "", true
+		}
+	}
+	switch id {
+	case variable.AccountID:
+		return x.stage.Account, true
+	case variable.APIID:
+		return x.stage.API.ID, true
+	case variable.DeploymentID:
+		return x.stage.DeploymentID, true
+	case variable.Stage:
+		return x.stage.Name, true
+	case variable.EndpointType:
+		return x.stage.EndpointType, true
+	case variable.ResourceID:
+		return x.method.Resource.ID, true
+	case variable.ResourcePath:
+		return x.method.Resource.Path, true
+	case variable.OperationName:
+		return x.method.OperationName, true
+	}
+	return "", false
+}
+
+func (x *exchange) errorText(id variable.ID) string {
+	if x.refusal == nil {
+		return ""
+	}
+	switch id {
+	case variable.ErrorMessage:
+		return x.refusal.Message
+	case variable.ErrorResponseType:
+		return x.refusal.Type.String()
+	}
+	return x.refusal.Detail
+}
+
+// number gives the variables that are numbers.
+func (x *exchange) number(id variable.ID) (int64, bool) {
+	switch id {
+	case variable.RequestTimeEpoch:
+		return x.start.UnixMilli(), true
+	case variable.ResponseLength:
+		return x.res.sent, true
+	case variable.ResponseLatency:
+		return x.g.now().Sub(x.start).Milliseconds(), true
+	case variable.IntegrationLatency:
+		return x.backend.latency.Milliseconds(), x.backend.called
+	case variable.IntegrationStatus, variable.IntegrationAPIStatus:
+		return int64(x.backend.status), x.backend.status != 0
+	}
+	return 0, false
+}
+
+// appendContextPath appends $context.path: with the stage on default endpoints, and the
+// path as requested, base path included, on custom domains.
+func (x *exchange) appendContextPath(dst []byte) []byte {
+	if !x.entry.named {
+		return append(dst, x.req.Path...)
+	}
+	dst = append(dst, '/')
+	dst = append(dst, x.entry.stage...)
+	return append(dst, x.entry.path...)
+}
+
+// appendClientCert gives the fields of a client certificate that mutual TLS asked for.
+func (x *exchange) appendClientCert(dst []byte, id variable.ID) ([]byte, bool) {
+	if x.client == nil {
+		return dst, false
+	}
+	var s string
+	switch id {
+	case variable.ClientCertPEM:
+		s = x.client.PEM()
+	case variable.ClientCertSubjectDN:
+		s = x.client.SubjectDN()
+	case variable.ClientCertIssuerDN:
+		s = x.client.IssuerDN()
+	case variable.ClientCertSerialNumber:
+		s = x.client.SerialNumber()
+	case variable.ClientCertNotBefore:
+		s = x.client.NotBefore()
+	case variable.ClientCertNotAfter:
+		s = x.client.NotAfter()
+	}
+	return append(dst, s...), s != ""
+}
+
+// Parameter gives what references other than $context stand for. It implements
+// expression.Parameters.
+func (x *exchange) Parameter(source expression.Source, name string) string {
+	v, _ := x.parameter(source, name)
+	return v
+}
+
+// parameter returns a stage variable or a parameter of the request. Names are compared with
+// case, headers included; of several values the last counts (routing-and-integrations,
+// section 7).
+func (x *exchange) parameter(source expression.Source, name string) (string, bool) {
+	switch source {
+	case expression.StageVariable:
+		if x.stage == nil {
+			return "", false
+		}
+		v, ok := x.stage.Variables[name]
+		return v, ok
+	case expression.Path:
+		v, ok := x.params.Get(name)
+		return unescapePath(v), ok
+	case expression.Query:
+		return lastQuery(x.req.RawQuery, name)
+	case expression.MultiQuery:
+		vs := allQuery(x.req.RawQuery, name)
+		return strings.Join(vs, ","), len(vs) > 0
+	case expression.Header:
+		return lastHeader(x.req.Header, name)
+	case expression.MultiHeader:
+		vs := allHeaders(x.req.Header, name)
+		return strings.Join(vs, ","), len(vs) > 0
+	}
+	return "", false
+}
+
+// lastHeader returns the value of the last line called name, case included, unless it is
+// one that mappings never see.
+func lastHeader(h message.Header, name string) (string, bool) {
+	for i := len(h) - 1; i >= 0; i-- {
+		if h[i].Name == name || sameLower(h[i].Name, name) {
+			return h[i].Value, !hiddenHeader(h[i].Name)
+		}
+	}
+	return "", false
+}
+
+func allHeaders(h message.Header, name string) []string {
+	var vs []string
+	for i := range h {
+		if (h[i].Name == name || sameLower(h[i].Name, name)) && !hiddenHeader(name) {
+			vs = append(vs, h[i].Value)
+		}
+	}
+	return vs
+}
+
+// sameLower lets a name that arrived in lower case, as all do over HTTP/2, stand for name:
+// the case that its client chose is not known.
+func sameLower(arrived, name string) bool {
+	return arrived == strings.ToLower(arrived) && message.EqualName(arrived, name)
+}
+
+// trace is the X-Amzn-Trace-Id of an exchange (request-lifecycle, section 2.3).
+type trace struct {
+	root, parent, sampled string
+	rest                  string // what else the client's header carried, kept behind
+}
+
+// newTrace keeps the client's root, parent and sampling decision and makes up the rest.
+func newTrace(header string, now time.Time) trace {
+	var t trace
+	for part := range strings.SplitSeq(header, ";") {
+		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
+		switch {
+		case !isTraceValue(value):
+		case key == "Root":
+			t.root = value
+		case key == "Parent":
+			t.parent = value
+		case key == "Sampled":
+			t.sampled = value
+		}
+	}
+	if t.sampled == "" {
+		t.sampled = "0"
+		if t.parent != "" {
+			t.sampled = "1"
+		}
+	}
+	if t.root == "" {
+		t.root = newTraceRoot(now)
+		t.parent = ""
+	}
+	if t.parent == "" {
+		t.parent = newTraceParent()
+	}
+	return t
+}
+
+// isTraceValue bounds what is taken over from clients.
+func isTraceValue(s string) bool {
+	return s != "" && len(s) <= 64 && strings.Trim(s, "0123456789abcdefABCDEF-?") == ""
+}
+
+// String returns the header's value.
+func (t trace) String() string {
+	return "Root=" + t.root + ";Parent=" + t.parent + ";Sampled=" + t.sampled
+}

@@ -1,0 +1,401 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+
+	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
+)
+
+// stream is a backend's body that is passed on as it arrives.
+type stream struct {
+	resp *upstream.Response
+}
+
+// proxy passes the request to an HTTP backend and its answer to the client. Bodies are not
+// held in memory in either direction.
+func (x *exchange) proxy(ctx context.Context, i *plan.Integration) error {
+	req := &x.up
+	if err := x.address(i, req); err != nil {
+		return err
+	}
+	x.proxyHeader(req)
+	if err := x.mapHeader(i, req); err != nil {
+		return err
+	}
+	x.proxyBody(req)
+	if err := x.call(ctx, i, req); err != nil {
+		return err
+	}
+	x.proxyAnswer()
+	return nil
+}
+
+// address fills method, path and query of the backend's request.
+func (x *exchange) address(i *plan.Integration, req *upstream.Request) error {
+	*req = upstream.Request{Header: req.Header[:0], Method: i.HTTPMethod}
+	if req.Method == "" {
+		req.Method = x.verb
+	}
+	query := x.queryFor(i)
+	if i.FixedURI != "" && query == "" {
+		req.Target = i.FixedURI
+		return nil
+	}
+	x.target = x.target[:0]
+	if i.FixedURI != "" {
+		x.target = append(x.target, i.FixedURI...)
+	} else {
+		var climbs bool
+		x.target = i.URI.Append(x.target, func(dst []byte, name string, inQuery bool) ([]byte, bool) {
+			return x.fill(dst, i, name, inQuery, &climbs)
+		})
+		if climbs {
+			return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Executing: true, Reason: "path-climbs"}
+		}
+	}
+	x.target = x.appendQueryTo(x.target, query)
+	req.Target = string(x.target)
+	return nil
+}
+
+// fill gives what stands for a placeholder of the backend's URI. A value goes in with the
+// escapes that the client used, so that an escaped slash stays one; a path value that would
+// climb with dot segments is refused.
+func (x *exchange) fill(dst []byte, i *plan.Integration, name string, inQuery bool, climbs *bool) ([]byte, bool) {
+	for n := range i.Parameters {
+		m := &i.Parameters[n]
+		if m.To != expression.ToPath || m.Name != name {
+			continue
+		}
+		if m.From.Source == expression.Path {
+			raw, ok := x.params.Get(m.From.Name)
+			if !ok {
+				return dst, false
+			}
+			if inQuery {
+				return appendQueryEscaped(dst, unescapePath(raw)), true
+			}
+			*climbs = *climbs || hasDotSegment(raw)
+			return appendRawPath(dst, raw), true
+		}
+		v, ok := x.value(m.From)
+		if !ok {
+			return dst, true
+		}
+		if inQuery {
+			return appendQueryEscaped(dst, v), true
+		}
+		*climbs = *climbs || hasDotSegment(v)
+		return appendPathEscaped(dst, v, true), true
+	}
+	return dst, false
+}
+
+// appendRawPath appends a path value as the client escaped it, escaping what it left
+// that a request target cannot carry.
+func appendRawPath(dst []byte, raw string) []byte {
+	for i := 0; i < len(raw); i++ {
+		c := raw[i]
+		if c == '%' && i+2 < len(raw) && isHex(raw[i+1]) && isHex(raw[i+2]) {
+			dst = append(dst, raw[i:i+3]...)
+			i += 2
+			continue
+		}
+		dst = appendPathEscaped(dst, raw[i:i+1], true)
+	}
+	return dst
+}
+
+// queryFor returns the query string to add to the backend's URI: for HTTP_PROXY the
+// client's with mapped parameters appended, else the mapped ones alone.
+func (x *exchange) queryFor(i *plan.Integration) string {
+	b := x.query[:0]
+	if i.Type == plan.HTTPProxy && x.req.RawQuery != "" {
+		b = appendQuery(b, x.req.RawQuery)
+	}
+	for n := range i.Parameters {
+		m := &i.Parameters[n]
+		if m.To != expression.ToQuery {
+			continue
+		}
+		if m.From.Source == expression.MultiQuery {
+			for _, v := range allQuery(x.req.RawQuery, m.From.Name) {
+				b = appendQueryPair(separate(b), m.Name, v)
+			}
+			continue
+		}
+		if v, ok := x.value(m.From); ok {
+			b = appendQueryPair(separate(b), m.Name, v)
+		}
+	}
+	x.query = b
+	return string(b)
+}
+
+func separate(b []byte) []byte {
+	if len(b) > 0 {
+		return append(b, '&')
+	}
+	return b
+}
+
+func (x *exchange) appendQueryTo(dst []byte, query string) []byte {
+	if query == "" {
+		return dst
+	}
+	sep := byte('?')
+	for _, c := range dst {
+		if c == '?' {
+			sep = '&'
+			break
+		}
+	}
+	dst = append(dst, sep)
+	return append(dst, query...)
+}
+
+// proxyHeader copies what HTTP_PROXY passes of the client's header and adds the gateway's
+// own fields.
+func (x *exchange) proxyHeader(req *upstream.Request) {
+	listed := connectionFields(x.req.Header)
+	for _, f := range x.req.Header {
+		if fateOf(proxyRequest, f.Name) == drop || listed != "" && message.HasToken(listed, f.Name) {
+			continue
+		}
+		req.Header = append(req.Header, f)
+	}
+	x.addForwarded(req)
+	x.addOwn(req)
+}
+
+// addForwarded tells the backend who called, and how (routing-and-integrations, section 6.4).
+func (x *exchange) addForwarded(req *upstream.Request) {
+	conn := x.req.Conn
+	address := conn.Remote.Addr().String()
+	if before := x.req.Header.Values("X-Forwarded-For"); len(before) > 0 {
+		address = joinList(before) + ", " + address
+	}
+	proto, port := "https", "443"
+	if conn.TLS == nil {
+		proto, port = "http", "80"
+	}
+	req.Header.Add("X-Forwarded-For", address)
+	req.Header.Add("X-Forwarded-Port", port)
+	req.Header.Add("X-Forwarded-Proto", proto)
+}
+
+func joinList(values []string) string {
+	s := values[0]
+	for _, v := range values[1:] {
+		s += ", " + v
+	}
+	return s
+}
+
+// addOwn adds what every HTTP backend gets from the gateway.
+func (x *exchange) addOwn(req *upstream.Request) {
+	req.Header.Add("X-Amzn-Apigateway-Api-Id", x.stage.API.ID)
+	req.Header.Add("X-Amzn-Trace-Id", x.traceHeader())
+}
+
+// mapHeader applies header mappings: a mapped field replaces the client's.
+func (x *exchange) mapHeader(i *plan.Integration, req *upstream.Request) error {
+	for n := range i.Parameters {
+		m := &i.Parameters[n]
+		if m.To != expression.ToHeader {
+			continue
+		}
+		v, ok := x.value(m.From)
+		if !ok || fateOf(mappedRequest, m.Name) == drop {
+			continue
+		}
+		if message.EqualName(m.Name, "Host") {
+			req.Host = v
+			continue
+		}
+		req.Header.Set(m.Name, v)
+	}
+	return nil
+}
+
+// proxyBody passes the client's body on as it arrives. GET, HEAD and OPTIONS requests are
+// sent without one (routing-and-integrations, section 4.2).
+func (x *exchange) proxyBody(req *upstream.Request) {
+	if x.req.ContentLength == 0 || req.Method == "GET" || req.Method == "HEAD" || req.Method == "OPTIONS" {
+		return
+	}
+	if x.bodyRead {
+		req.Content = x.body
+		return
+	}
+	req.Body, req.Length = x.req.Body, x.req.ContentLength
+}
+
+// call sends the request and reads the head of the answer into x.answer.
+func (x *exchange) call(ctx context.Context, i *plan.Integration, req *upstream.Request) error {
+	began := x.g.now()
+	req.Deadline = began.Add(i.Timeout)
+	req.Gone = x.req.Gone
+	err := x.g.Upstream.Do(ctx, i.Target, req, &x.answer)
+	x.backend.called = true
+	x.backend.latency = x.g.now().Sub(began)
+	if err != nil {
+		x.backend.problem = err.Error()
+		return backendRefusal(err)
+	}
+	x.open = true
+	x.backend.status = x.answer.Status
+	return nil
+}
+
+// backendRefusal words a failed call (request-lifecycle, section 5).
+func backendRefusal(err error) error {
+	with := func(r *Refusal) error {
+		c := *r
+		c.Cause = err
+		return &c
+	}
+	switch upstream.KindOf(err) {
+	case upstream.RequestBody:
+		if errors.Is(err, message.ErrBodyTooLarge) {
+			return errBodyTooLarge
+		}
+		return with(&Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Executing: true, Reason: "body-unreadable"})
+	case upstream.Timeout:
+		return with(errTimeout)
+	case upstream.Unresolved, upstream.Denied, upstream.InvalidRequest:
+		return with(misconfigured("invalid-endpoint", "Invalid endpoint address"))
+	case upstream.Untrusted:
+		return with(misconfigured("backend-untrusted", "PKIX path building failed"))
+	case upstream.Canceled:
+		return with(&Refusal{Type: plan.Default5XX, Status: 499, Message: "Client closed the connection", Executing: true, Reason: "client-gone"})
+	}
+	return with(errNetwork)
+}
+
+// proxyAnswer makes the backend's answer the client's.
+func (x *exchange) proxyAnswer() {
+	r := &x.answer
+	x.res.status = r.Status
+	listed := connectionFields(r.Header)
+	for _, f := range r.Header {
+		if listed != "" && !message.EqualName(f.Name, "Connection") && message.HasToken(listed, f.Name) {
+			continue
+		}
+		switch fateOf(proxyResponse, f.Name) {
+		case pass:
+			x.res.header = append(x.res.header, f)
+		case remap:
+			x.res.header.Add(remapped(f.Name), f.Value)
+		}
+	}
+	if !x.res.header.Has("Content-Type") {
+		x.res.header.Add("Content-Type", "application/json")
+	}
+	x.streamed = stream{resp: r}
+	x.res.stream = &x.streamed
+}
+
+// respondStream sends the head and passes the backend's body on. When the backend breaks
+// off, so does the answer: the client must see that it is not complete.
+func (x *exchange) respondStream() {
+	r := x.res.stream.resp
+	if x.w.WriteHead(x.res.status, x.res.header, r.Length) != nil {
+		return
+	}
+	for {
+		chunk, err := r.Next()
+		if len(chunk) > 0 {
+			n, werr := x.w.Write(chunk)
+			x.res.sent += int64(n)
+			if werr != nil {
+				return
+			}
+		}
+		if err != nil {
+			if !errors.Is(err, io.EOF) {
+				x.backend.problem = err.Error()
+				x.w.Abort()
+				return
+			}
+			if len(r.Trailer) > 0 {
+				x.w.WriteTrailer(r.Trailer)
+			}
+			return
+		}
+		if r.Length < 0 || x.method.Integration.Stream {
+			if x.w.Flush() != nil {
+				return
+			}
+		}
+	}
+}
+
+// callHTTP runs an HTTP integration: the request is what mappings and templates say, the
+// answer what the selected integration response makes of it.
+func (x *exchange) callHTTP(ctx context.Context, i *plan.Integration) error {
+	req := &x.up
+	if err := x.address(i, req); err != nil {
+		return err
+	}
+	t, err := x.requestTemplate(i)
+	if err != nil {
+		return err
+	}
+	var body []byte
+	if t != nil {
+		body = append(x.render[:0], t.Text...)
+		x.render = body
+	} else if body, err = x.readBody(); err != nil {
+		return err
+	}
+	req.Header.Add("Accept", "application/json")
+	req.Header.Add("User-Agent", "AmazonAPIGateway_"+x.stage.API.ID)
+	x.addOwn(req)
+	if len(body) > 0 && req.Method != "GET" && req.Method != "HEAD" && req.Method != "OPTIONS" {
+		req.Content = body
+		req.Header.Add("Content-Type", x.contentType())
+	}
+	if err := x.mapHeader(i, req); err != nil {
+		return err
+	}
+	if err := x.call(ctx, i, req); err != nil {
+		return err
+	}
+	x.res.traced = true
+	data, err := x.readAnswer()
+	if err != nil {
+		return err
+	}
+	r, err := selectResponse(i, itoa(x.answer.Status), x.answer.Status)
+	if err != nil {
+		return err
+	}
+	return x.finish(r, httpSource{&x.answer, data})
+}
+
+// readAnswer reads the backend's body into memory, up to the service's limit.
+func (x *exchange) readAnswer() ([]byte, error) {
+	b := x.received[:0]
+	for {
+		chunk, err := x.answer.Next()
+		if len(b)+len(chunk) > maxBody {
+			return nil, &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Error: "InternalServerErrorException", Executing: true,
+				Reason: "answer-too-large", Cause: configurationError("Integration response of reported length " + itoa(max(len(b)+len(chunk), int(x.answer.Length))) + " is larger than allowed maximum of 10485760 bytes.")}
+		}
+		b = append(b, chunk...)
+		if errors.Is(err, io.EOF) {
+			x.received = b
+			return b, nil
+		}
+		if err != nil {
+			x.backend.problem = err.Error()
+			return nil, backendRefusal(err)
+		}
+	}
+}

@@ -1,0 +1,172 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"io"
+	"strings"
+	"time"
+
+	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
+)
+
+// backendFacts is what the call of the integration left for logs and metrics.
+type backendFacts struct {
+	called  bool
+	latency time.Duration
+	status  int    // of the backend's answer; 0 when there was none
+	problem string // $context.integrationErrorMessage
+}
+
+// maxBody is the largest body of a buffered request or response, in bytes.
+const maxBody = 10 << 20
+
+// integrate runs the method's integration and leaves the client's answer in x.res.
+func (x *exchange) integrate(ctx context.Context) error {
+	i := x.method.Integration
+	if i.Broken != "" {
+		return misconfigured("integration-broken", i.Broken)
+	}
+	switch i.Type {
+	case plan.Mock:
+		return x.mock(i)
+	case plan.HTTPProxy:
+		return x.proxy(ctx, i)
+	case plan.HTTP:
+		return x.callHTTP(ctx, i)
+	}
+	return notOffered("integration type")
+}
+
+// contentType returns the media type of the request's body without parameters;
+// application/json when the client named none.
+func (x *exchange) contentType() string {
+	return mediaTypeOf(x.req.Header.Get("Content-Type"))
+}
+
+func mediaTypeOf(value string) string {
+	value, _, _ = strings.Cut(value, ";")
+	if value = strings.TrimSpace(value); value == "" {
+		return "application/json"
+	}
+	return value
+}
+
+// readBody returns the request's body. It is read once, into the exchange's buffer.
+func (x *exchange) readBody() ([]byte, error) {
+	if x.bodyRead {
+		return x.body, nil
+	}
+	x.bodyRead = true
+	b := x.body[:0]
+	if n := x.req.ContentLength; n > 0 && n <= maxBody && int64(cap(b)) < n {
+		b = make([]byte, 0, n)
+	}
+	for {
+		if len(b) == cap(b) {
+			b = append(b, 0)[:len(b)]
+		}
+		n, err := x.req.Body.Read(b[len(b):cap(b)])
+		b = b[:len(b)+n]
+		switch {
+		case len(b) > maxBody, errors.Is(err, message.ErrBodyTooLarge):
+			return nil, errBodyTooLarge
+		case errors.Is(err, io.EOF):
+			x.body = b
+			return b, nil
+		case err != nil:
+			return nil, &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Reason: "body-unreadable", Cause: err}
+		}
+	}
+}
+
+// template selects the request template for the body's content type and applies the
+// passthrough behaviour (routing-and-integrations, section 4.6). nil: the body passes.
+func (x *exchange) requestTemplate(i *plan.Integration) (*plan.Template, error) {
+	ct := x.contentType()
+	for n := range i.Templates {
+		t := &i.Templates[n]
+		if strings.EqualFold(t.ContentType, ct) || t.ContentType == "$default" {
+			return t, nil
+		}
+	}
+	if i.Passthrough == plan.Never || i.Passthrough == plan.WhenNoTemplates && len(i.Templates) > 0 {
+		return nil, errUnsupported
+	}
+	return nil, nil
+}
+
+// selectResponse finds the integration response for a selection value: the first whose
+// pattern matches the whole of it, else the default.
+func selectResponse(i *plan.Integration, value string, status int) (*plan.IntegrationResponse, error) {
+	for _, r := range i.Responses {
+		if r.Pattern.MatchString(value) {
+			return r, nil
+		}
+	}
+	if i.Default == nil {
+		return nil, misconfigured("no-output-mapping", "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: "+itoa(status))
+	}
+	return i.Default, nil
+}
+
+// finish answers with an integration response: status, mapped header fields, and the
+// template for the client's Accept or else body as it is.
+func (x *exchange) finish(r *plan.IntegrationResponse, from responseSource) error {
+	if !x.method.Responses[r.Status] {
+		return misconfigured("invalid-method-response", "Output mapping refers to an invalid method response: "+itoa(r.Status))
+	}
+	x.res.status = r.Status
+	x.res.header.Add("Content-Type", "application/json")
+	if t := responseTemplate(r.Templates, x.req.Header.Get("Accept")); t != nil {
+		x.res.header.Set("Content-Type", t.ContentType)
+		x.res.setBody(t.Text)
+	} else {
+		x.res.body = append(x.res.body[:0], from.body()...)
+	}
+	for n := range r.Parameters {
+		m := &r.Parameters[n]
+		if v, ok := x.responseValue(m.From, from); ok {
+			x.setMapped(m.Name, v)
+		}
+	}
+	return nil
+}
+
+// setMapped sets a response header field that a mapping names.
+func (x *exchange) setMapped(name, value string) {
+	switch fateOf(mappedResponse, name) {
+	case drop:
+	case remap:
+		x.res.header.Set(remapped(name), value)
+	default:
+		x.res.header.Set(name, value)
+	}
+}
+
+// responseTemplate selects the response template by the client's Accept: the exact type,
+// else application/json, else the first (routing-and-integrations, section 4.5).
+func responseTemplate(templates []plan.Template, accept string) *plan.Template {
+	if len(templates) == 0 {
+		return nil
+	}
+	want := mediaTypeOf(firstOf(accept))
+	fallback := &templates[0]
+	for n := range templates {
+		t := &templates[n]
+		if strings.EqualFold(t.ContentType, want) {
+			return t
+		}
+		if t.ContentType == "application/json" {
+			fallback = t
+		}
+	}
+	return fallback
+}
+
+// firstOf returns the first element of a list header.
+func firstOf(list string) string {
+	first, _, _ := strings.Cut(list, ",")
+	return first
+}
