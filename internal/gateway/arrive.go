@@ -1,15 +1,17 @@
 package gateway
 
 import (
+	"context"
 	"strings"
 
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/trust"
 )
 
 // arrive finds the stage that a request is for, by its connection and host, and refuses
 // whoever may not come in that way.
-func (x *exchange) arrive() error {
+func (x *exchange) arrive(ctx context.Context) error {
 	if x.plan == nil {
 		return errUnknownHost
 	}
@@ -22,7 +24,7 @@ func (x *exchange) arrive() error {
 	}
 	x.host = host
 	target := x.plan.Host(host)
-	if err := x.checkConnection(target); err != nil {
+	if err := x.checkConnection(ctx, target); err != nil {
 		return err
 	}
 	switch {
@@ -84,41 +86,35 @@ func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) err
 
 // checkConnection holds the connection's handshake against the host that is asked for
 // (DESIGN, "Mutual TLS answers"): a request may not reach a domain by another's handshake.
-func (x *exchange) checkConnection(target plan.Target) error {
-	conn := x.req.Conn
-	d := target.Domain
-	if d != nil && d.Trust == nil && conn.TLS == nil && !x.g.PlainDomains {
+func (x *exchange) checkConnection(ctx context.Context, target plan.Target) error {
+	conn, d := x.req.Conn, target.Domain
+	if d != nil && conn.TLS == nil && d.Trust == nil && !x.g.PlainDomains {
 		return errUnknownHost // custom domains are served on https only, unless configured otherwise
 	}
-	if conn.TLS == nil {
-		if d != nil && d.Trust != nil {
-			return errNoHandshake
-		}
+	shaken := access(x.plan.Host(conn.ServerName).Domain)
+	switch trust.MayReach(conn.ServerName, x.req.Host, shaken, access(d), conn.TLS != nil, x.req.Proto == message.HTTP2) {
+	case trust.Forbidden:
+		return errHostMismatch
+	case trust.Misdirected:
+		return errMisdirected
+	}
+	if d == nil || d.Trust == nil {
 		return nil
 	}
-	if conn.ServerName != x.host {
-		if err := x.checkOtherName(d); err != nil {
-			return err
-		}
-	}
-	if d != nil && d.Trust != nil {
-		return x.checkCertificate(d)
+	x.client = trust.From(conn.Trust).Judge(ctx, d.Trust, x.start)
+	if r := x.client.Refusal; r != nil {
+		refused := *errClientCertificate
+		refused.Cause = r
+		return &refused
 	}
 	return nil
 }
 
-// checkOtherName decides about a Host that is not the SNI name of its connection.
-func (x *exchange) checkOtherName(asked *plan.Domain) error {
-	shaken := x.plan.Host(x.req.Conn.ServerName).Domain
-	guarded := func(d *plan.Domain) bool { return d != nil && (d.Trust != nil || d.Strict) }
-	if guarded(asked) || guarded(shaken) {
-		return errHostMismatch
+func access(d *plan.Domain) trust.Access {
+	if d == nil {
+		return trust.Access{}
 	}
-	// RFC 9110 section 15.5.20: an HTTP/2 client that coalesced connections tries again.
-	if x.req.Proto == message.HTTP2 && asked != shaken {
-		return errMisdirected
-	}
-	return nil
+	return trust.Access{MutualTLS: d.Trust != nil, Strict: d.Strict}
 }
 
 // cutSegment splits the first segment off a path, ignoring slashes before it. rest starts

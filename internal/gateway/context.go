@@ -9,7 +9,6 @@ import (
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/variable"
 	"gatehouse/internal/message"
-	"gatehouse/internal/plan"
 )
 
 // AppendVariable gives the values of $context (mapping-templates, section 5). It
@@ -36,7 +35,7 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	case variable.Status:
 		return strconv.AppendInt(dst, int64(x.res.status), 10), x.res.status != 0
 	}
-	return x.appendClientCert(dst, id)
+	return dst, false
 }
 
 // text gives the variables that are strings at hand; ok is false for all others.
@@ -69,7 +68,7 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return tls.CipherSuiteName(x.req.Conn.TLS.CipherSuite), true
 	case variable.BasePathMatched:
 		if x.domain != nil && x.base == "" {
-			return plan.NoBasePath, true
+			return "(none)", true
 		}
 		return x.base, true
 	case variable.ErrorMessage, variable.ErrorResponseType, variable.ValidationErrorString:
@@ -154,29 +153,6 @@ func (x *exchange) appendContextPath(dst []byte) []byte {
 	dst = append(dst, '/')
 	dst = append(dst, x.entry.stage...)
 	return append(dst, x.entry.path...)
-}
-
-// appendClientCert gives the fields of a client certificate that mutual TLS asked for.
-func (x *exchange) appendClientCert(dst []byte, id variable.ID) ([]byte, bool) {
-	if x.client == nil {
-		return dst, false
-	}
-	var s string
-	switch id {
-	case variable.ClientCertPEM:
-		s = x.client.PEM()
-	case variable.ClientCertSubjectDN:
-		s = x.client.SubjectDN()
-	case variable.ClientCertIssuerDN:
-		s = x.client.IssuerDN()
-	case variable.ClientCertSerialNumber:
-		s = x.client.SerialNumber()
-	case variable.ClientCertNotBefore:
-		s = x.client.NotBefore()
-	case variable.ClientCertNotAfter:
-		s = x.client.NotAfter()
-	}
-	return append(dst, s...), s != ""
 }
 
 // Parameter gives what references other than $context stand for. It implements

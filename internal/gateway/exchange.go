@@ -5,8 +5,10 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/trust"
 )
 
 // An exchange is one request on its way through the gateway. It belongs to the goroutine
@@ -19,7 +21,9 @@ type exchange struct {
 	entry entry
 
 	host   string // normalised
+	verb   string // the request's method, or what overrides it
 	domain *plan.Domain
+	client *trust.Verdict // of mutual TLS; nil on other domains
 	stage  *plan.Stage
 	method *plan.Method
 	params plan.Params
@@ -31,17 +35,37 @@ type exchange struct {
 	trace      trace
 	start      time.Time
 
-	res      response
-	refusal  *Refusal
+	bodyRead bool
+	up       upstream.Request
+	answer   upstream.Response
+	open     bool // answer must be closed
+	streamed stream
 	backend  backendFacts
-	identity identity
+
+	res     response
+	refusal *Refusal
+
+	buffers
 }
+
+// buffers are the byte slices that exchanges reuse.
+type buffers struct {
+	body     []byte // of the request
+	target   []byte // of the backend's request
+	query    []byte
+	rendered []byte // by the request template
+	received []byte // from the backend
+}
+
+// maxKept is the largest buffer that is kept for the next exchange, in bytes: one large
+// body must not stay in memory for ever.
+const maxKept = 64 << 10
 
 // run is the sequence of a request (request-lifecycle, section 1). What is not built yet
 // is not stubbed: the compiler marks methods and stages that need it, and serve refuses
 // them.
 func (x *exchange) run(ctx context.Context) {
-	err := x.arrive() // TLS and client certificate, host, mapping, stage
+	err := x.arrive(ctx) // TLS and client certificate, host, mapping, stage
 	if err == nil {
 		err = x.route() // resource and method
 	}
@@ -71,11 +95,32 @@ func (x *exchange) begin(g *Gateway, p *plan.Plan, req *message.Request, w messa
 
 // end forgets the request, keeping buffers for the next one.
 func (x *exchange) end() {
+	if x.open {
+		x.answer.Close()
+	}
 	x.params.Reset()
-	header := x.res.header[:0]
-	clear(header[:cap(header)])
-	params := x.params
-	*x = exchange{params: params, res: response{header: header}}
+	next := exchange{buffers: x.buffers}
+	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received} {
+		*b = kept(*b)
+	}
+	next.res.header = emptied(x.res.header)
+	next.res.body = kept(x.res.body)
+	next.up.Header = emptied(x.up.Header)
+	next.answer.Header = emptied(x.answer.Header)
+	*x = next
+}
+
+func kept(b []byte) []byte {
+	if cap(b) > maxKept {
+		return nil
+	}
+	return b[:0]
+}
+
+// emptied returns h without its fields, so that no string outlives its request.
+func emptied(h message.Header) message.Header {
+	clear(h[:cap(h)])
+	return h[:0]
 }
 
 // refuse makes err the outcome of the exchange.
@@ -83,7 +128,7 @@ func (x *exchange) refuse(err error) {
 	var r *Refusal
 	if !errors.As(err, &r) {
 		r = &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error",
-			Error: "InternalServerErrorException", Executing: true, Reason: "internal", Cause: err}
+			Kind: "InternalServerErrorException", Executing: true, Reason: "internal", Cause: err}
 	}
 	x.refusal = r
 	x.render(r)
@@ -112,4 +157,12 @@ func requestIDOf(req *message.Request) string {
 		return chosen
 	}
 	return newRequestID() + "_REPLACED_INVALID_REQUEST_ID"
+}
+
+// traceHeader returns the X-Amzn-Trace-Id that backends get.
+func (x *exchange) traceHeader() string {
+	if x.trace.root == "" {
+		x.trace = newTrace(x.req.Header.Get("X-Amzn-Trace-Id"), x.start)
+	}
+	return x.trace.String()
 }

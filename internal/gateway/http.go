@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"strconv"
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
@@ -31,8 +32,7 @@ func (x *exchange) proxy(ctx context.Context, i *plan.Integration) error {
 	if err := x.call(ctx, i, req); err != nil {
 		return err
 	}
-	x.proxyAnswer()
-	return nil
+	return x.proxyAnswer(i)
 }
 
 // address fills method, path and query of the backend's request.
@@ -55,7 +55,7 @@ func (x *exchange) address(i *plan.Integration, req *upstream.Request) error {
 			return x.fill(dst, i, name, inQuery, &climbs)
 		})
 		if climbs {
-			return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Executing: true, Reason: "path-climbs"}
+			return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Executing: true, Reason: "path-climbs"}
 		}
 	}
 	x.target = x.appendQueryTo(x.target, query)
@@ -265,7 +265,7 @@ func backendRefusal(err error) error {
 		if errors.Is(err, message.ErrBodyTooLarge) {
 			return errBodyTooLarge
 		}
-		return with(&Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Executing: true, Reason: "body-unreadable"})
+		return with(&Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Executing: true, Reason: "body-unreadable"})
 	case upstream.Timeout:
 		return with(errTimeout)
 	case upstream.Unresolved, upstream.Denied, upstream.InvalidRequest:
@@ -279,8 +279,11 @@ func backendRefusal(err error) error {
 }
 
 // proxyAnswer makes the backend's answer the client's.
-func (x *exchange) proxyAnswer() {
+func (x *exchange) proxyAnswer(i *plan.Integration) error {
 	r := &x.answer
+	if r.Length > maxBody && !i.Stream {
+		return answerTooLarge(r.Length)
+	}
 	x.res.status = r.Status
 	listed := connectionFields(r.Header)
 	for _, f := range r.Header {
@@ -299,6 +302,7 @@ func (x *exchange) proxyAnswer() {
 	}
 	x.streamed = stream{resp: r}
 	x.res.stream = &x.streamed
+	return nil
 }
 
 // respondStream sends the head and passes the backend's body on. When the backend breaks
@@ -311,6 +315,11 @@ func (x *exchange) respondStream() {
 	for {
 		chunk, err := r.Next()
 		if len(chunk) > 0 {
+			if x.res.sent+int64(len(chunk)) > maxBody && !x.method.Integration.Stream {
+				x.backend.problem = answerTooLarge(x.res.sent + int64(len(chunk))).Error()
+				x.w.Abort()
+				return
+			}
 			n, werr := x.w.Write(chunk)
 			x.res.sent += int64(n)
 			if werr != nil {
@@ -349,8 +358,8 @@ func (x *exchange) callHTTP(ctx context.Context, i *plan.Integration) error {
 	}
 	var body []byte
 	if t != nil {
-		body = append(x.render[:0], t.Text...)
-		x.render = body
+		body = append(x.rendered[:0], t.Text...)
+		x.rendered = body
 	} else if body, err = x.readBody(); err != nil {
 		return err
 	}
@@ -385,8 +394,7 @@ func (x *exchange) readAnswer() ([]byte, error) {
 	for {
 		chunk, err := x.answer.Next()
 		if len(b)+len(chunk) > maxBody {
-			return nil, &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Error: "InternalServerErrorException", Executing: true,
-				Reason: "answer-too-large", Cause: configurationError("Integration response of reported length " + itoa(max(len(b)+len(chunk), int(x.answer.Length))) + " is larger than allowed maximum of 10485760 bytes.")}
+			return nil, answerTooLarge(max(int64(len(b)+len(chunk)), x.answer.Length))
 		}
 		b = append(b, chunk...)
 		if errors.Is(err, io.EOF) {
@@ -398,4 +406,8 @@ func (x *exchange) readAnswer() ([]byte, error) {
 			return nil, backendRefusal(err)
 		}
 	}
+}
+
+func answerTooLarge(length int64) error {
+	return misconfigured("answer-too-large", "Integration response of reported length "+strconv.FormatInt(length, 10)+" is larger than allowed maximum of 10485760 bytes.")
 }

@@ -76,7 +76,7 @@ func (x *exchange) readBody() ([]byte, error) {
 			x.body = b
 			return b, nil
 		case err != nil:
-			return nil, &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Error: "BadRequestException", Reason: "body-unreadable", Cause: err}
+			return nil, &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Reason: "body-unreadable", Cause: err}
 		}
 	}
 }

@@ -13,7 +13,7 @@ type Refusal struct {
 	Status  int               // status chosen by the raiser; 0: the type's own
 	Message string            // safe for the caller: $context.error.message
 	Null    bool              // there is no message: it shows as null
-	Error   string            // x-amzn-ErrorType
+	Kind    string            // x-amzn-ErrorType
 
 	// Executing tells that the method's execution had begun: the default body then has a
 	// space after its colon (request-lifecycle, section 3.4).
@@ -33,8 +33,8 @@ type Refusal struct {
 	Cause error
 }
 
-// Error makes a Refusal an error.
-func (r *Refusal) ErrorText() string {
+// Error tells the log what happened; callers never see it.
+func (r *Refusal) Error() string {
 	if r.Cause != nil {
 		return fmt.Sprintf("%s: %s: %v", r.Type, r.Reason, r.Cause)
 	}
@@ -48,10 +48,9 @@ var (
 	errNoStage           = forbidden("no-stage")
 	errEndpointDisabled  = forbidden("default-endpoint-disabled")
 	errNoMapping         = forbidden("no-mapping")
-	errNoHandshake       = forbidden("mutual-tls-bypassed")
 	errHostMismatch      = forbidden("sni-host-mismatch")
 	errClientCertificate = forbidden("client-certificate")
-	errNoRoute           = &Refusal{Type: plan.MissingAuthenticationToken, Message: "Missing Authentication Token", Error: "MissingAuthenticationTokenException", Reason: "no-route"}
+	errNoRoute           = &Refusal{Type: plan.MissingAuthenticationToken, Message: "Missing Authentication Token", Kind: "MissingAuthenticationTokenException", Reason: "no-route"}
 	errMisdirected       = &Refusal{Status: 421, Plain: "Misdirected Request", Reason: "misdirected"}
 	errBadHost           = &Refusal{Status: 400, Plain: "Bad Request", Reason: "bad-host"}
 
@@ -59,28 +58,26 @@ var (
 	errBodyTooLarge = &Refusal{Status: 413, Plain: "HTTP content length exceeded 10485760 bytes.", Reason: "body-too-large"}
 
 	// request-lifecycle, section 5.
-	errTimeout      = &Refusal{Type: plan.IntegrationTimeout, Message: "Endpoint request timed out", Error: "InternalServerErrorException", Executing: true, Reason: "integration-timeout"}
-	errNetwork      = &Refusal{Type: plan.IntegrationFailure, Message: "Network error communicating with endpoint", Error: "InternalServerErrorException", Executing: true, Reason: "integration-network"}
-	errUnsupported  = &Refusal{Type: plan.UnsupportedMediaType, Message: "Unsupported Media Type", Error: "BadRequestException", Executing: true, Reason: "unsupported-media-type"}
-	errInvalidJSON  = &Refusal{Type: plan.Default4XX, Status: 400, Message: "Invalid JSON in request body", Error: "BadRequestException", Executing: true, Reason: "invalid-json"}
-	errLambdaOutput = &Refusal{Type: plan.Default5XX, Status: 502, Message: "Internal server error", Error: "InternalServerErrorException", Executing: true, Reason: "malformed-proxy-response"}
+	errTimeout     = &Refusal{Type: plan.IntegrationTimeout, Message: "Endpoint request timed out", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-timeout"}
+	errNetwork     = &Refusal{Type: plan.IntegrationFailure, Message: "Network error communicating with endpoint", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-network"}
+	errUnsupported = &Refusal{Type: plan.UnsupportedMediaType, Message: "Unsupported Media Type", Kind: "BadRequestException", Executing: true, Reason: "unsupported-media-type"}
 )
 
 func forbidden(reason string) *Refusal {
-	return &Refusal{Type: plan.Default4XX, Status: 403, Message: "Forbidden", Error: "ForbiddenException", Reason: reason}
+	return &Refusal{Type: plan.Default4XX, Status: 403, Message: "Forbidden", Kind: "ForbiddenException", Reason: reason}
 }
 
 // misconfigured is the 500 for what the API's own configuration makes impossible; detail
 // goes to the execution log behind "Execution failed due to configuration error: ".
 func misconfigured(reason, detail string) *Refusal {
-	return &Refusal{Type: plan.APIConfigurationError, Message: "Internal server error", Error: "InternalServerErrorException",
+	return &Refusal{Type: plan.APIConfigurationError, Message: "Internal server error", Kind: "InternalServerErrorException",
 		Executing: true, Reason: reason, Cause: configurationError(detail)}
 }
 
 // notOffered answers a request whose method needs a step that this version does not
 // have: it is never served without the step.
 func notOffered(what string) *Refusal {
-	return &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Error: "InternalServerErrorException",
+	return &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Kind: "InternalServerErrorException",
 		Executing: true, Reason: "not-offered", Cause: configurationError(what)}
 }
 

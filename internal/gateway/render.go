@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"strconv"
+	"strings"
 
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
@@ -22,8 +23,8 @@ func (x *exchange) render(r *Refusal) {
 		return
 	}
 	x.res.header.Add("Content-Type", "application/json")
-	if r.Error != "" {
-		x.res.errorType = r.Error
+	if r.Kind != "" {
+		x.res.errorType = r.Kind
 	}
 	x.res.status = r.status()
 	if custom := x.customised(r.Type); custom != nil {
@@ -78,19 +79,33 @@ func (x *exchange) renderCustom(r *Refusal, custom *plan.GatewayResponse) {
 		// raiser's choice (request-lifecycle, section 3.2).
 		x.res.status = r.Type.Status()
 	}
-	vars := errorVariables{x, r}
-	if t := custom.Template(x.req.Header.Get("Accept")); t != nil {
+	if t := customTemplate(custom, x.req.Header.Get("Accept")); t != nil {
 		x.res.header.Set("Content-Type", t.ContentType)
-		x.res.body = t.Text.Append(x.res.body[:0], &vars)
+		x.res.body = t.Text.Append(x.res.body[:0], x, x)
 	} else {
 		x.res.setBody(r.builtIn())
 	}
 	for i := range custom.Header {
 		h := &custom.Header[i]
-		if v, ok := h.Value.Resolve(&vars); ok {
+		if v, ok := x.value(h.From); ok {
 			x.res.header.Set(h.Name, v)
 		}
 	}
+}
+
+// customTemplate selects the template for the client's Accept: the exact type, else
+// application/json, else the first.
+func customTemplate(custom *plan.GatewayResponse, accept string) *plan.ResponseTemplate {
+	want := mediaTypeOf(firstOf(accept))
+	for i := range custom.Templates {
+		if t := &custom.Templates[i]; strings.EqualFold(t.ContentType, want) {
+			return t
+		}
+	}
+	if len(custom.Templates) == 0 {
+		return nil
+	}
+	return &custom.Templates[0] // application/json, when there is one
 }
 
 // response is the answer of an exchange while it is put together.
@@ -128,7 +143,7 @@ func (x *exchange) respond() {
 	}
 	r.header.Add("x-amz-apigw-id", x.extendedID)
 	if r.traced {
-		r.header.Add("X-Amzn-Trace-Id", x.trace.answer())
+		r.header.Add("X-Amzn-Trace-Id", x.traceHeader())
 	}
 	if r.stream != nil {
 		x.respondStream()
