@@ -30,3 +30,12 @@ const (
 	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: the PEM copied at the update call
 	KindLogGroup          Kind = "loggroup"          // LogGroup
 )
+
+// The names of secrets, which are sealed beside the document that owns them.
+const (
+	SecretPrivateKey = "private-key" // of a Certificate or ClientCertificate, PEM
+	SecretValue      = "value"       // of an APIKey
+)
+
+// CurrentTrustStore is the id of the one TrustStore document of a domain name.
+const CurrentTrustStore = "current"

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"crypto/tls"
 	"strings"
 
 	"gatehouse/internal/trust"
@@ -34,6 +35,12 @@ type Domain struct {
 	Region  string
 	Account string
 
+	// Certificate is what the domain presents; nil lets the local CA's stand in.
+	Certificate *tls.Certificate
+
+	// SecurityPolicy is the name of the TLS security policy.
+	SecurityPolicy string
+
 	// Strict demands that SNI and Host agree (endpoint access mode STRICT).
 	Strict bool
 
@@ -57,6 +64,17 @@ func (p *Plan) API(region, id string) *API { return p.apis[APIKey{region, id}] }
 
 // APICount returns the number of APIs, for metrics.
 func (p *Plan) APICount() int { return len(p.apis) }
+
+// Domains calls yield for every custom domain, in no particular order.
+func (p *Plan) Domains(yield func(*Domain) bool) {
+	for _, m := range []map[string]*Domain{p.domains, p.wildcards} {
+		for _, d := range m {
+			if !yield(d) {
+				return
+			}
+		}
+	}
+}
 
 // Stages calls yield for every stage of the plan, in no particular order.
 func (p *Plan) Stages(yield func(*Stage) bool) {

@@ -19,9 +19,7 @@ type RestAPIs struct {
 	// MaxTimeout is the largest timeoutInMillis of a buffered integration, in
 	// milliseconds; 0 means AWS's 29,000.
 	MaxTimeout int
-
 }
-
 
 // The collections of the package.
 var (

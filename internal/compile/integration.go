@@ -1,0 +1,139 @@
+package compile
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/regex"
+	"gatehouse/internal/model"
+	"gatehouse/internal/plan"
+)
+
+var integrationTypes = map[string]plan.IntegrationType{
+	"MOCK": plan.Mock, "HTTP": plan.HTTP, "HTTP_PROXY": plan.HTTPProxy, "AWS": plan.AWS, "AWS_PROXY": plan.AWSProxy,
+}
+
+var passthroughs = map[string]plan.Passthrough{
+	"": plan.WhenNoMatch, "WHEN_NO_MATCH": plan.WhenNoMatch, "WHEN_NO_TEMPLATES": plan.WhenNoTemplates, "NEVER": plan.Never,
+}
+
+// compileIntegration compiles what answers a method, with the stage's variables in place.
+func compileIntegration(s *plan.Stage, i *model.Integration) (*plan.Integration, error) {
+	kind, ok := integrationTypes[i.Type]
+	if !ok {
+		return nil, fmt.Errorf("integration type %q: no such type", i.Type)
+	}
+	out := &plan.Integration{
+		Type:        kind,
+		Timeout:     timeoutOf(i),
+		HTTPMethod:  i.HTTPMethod,
+		Passthrough: passthroughs[i.PassthroughBehavior],
+		Stream:      i.ResponseTransferMode == "STREAM",
+	}
+	if out.HTTPMethod == "ANY" {
+		out.HTTPMethod = ""
+	}
+	for _, key := range slices.Sorted(maps.Keys(i.RequestParameters)) {
+		m, err := expression.ParseRequestMapping(key, i.RequestParameters[key], nil)
+		if err != nil {
+			return nil, err
+		}
+		if m.To == expression.ToHeader && refusedHeader(m.Name) {
+			out.Broken = m.Name + " header already present"
+		}
+		out.Parameters = append(out.Parameters, m)
+	}
+	for _, ct := range typesInOrder(i.RequestTemplates) {
+		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Text: i.RequestTemplates[ct]})
+	}
+	if kind == plan.HTTP || kind == plan.HTTPProxy {
+		compileAddress(s, i, out)
+	}
+	return out, compileResponses(i, out)
+}
+
+// refusedHeader reports whether a mapping onto the header fails every request
+// (routing-and-integrations, section 6.3).
+func refusedHeader(name string) bool {
+	switch strings.ToLower(name) {
+	case "content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id":
+		return true
+	}
+	return false
+}
+
+// compileAddress finds the backend. What cannot be called answers as the service does with
+// an invalid endpoint address; it is no reason not to compile.
+func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration) {
+	const invalid = "Invalid endpoint address"
+	uri := expression.ResolveStageVariables(i.URI, func(name string) (string, bool) { v, ok := s.Variables[name]; return v, ok })
+	if !strings.Contains(uri, "://") {
+		uri = "http://" + uri // a whole endpoint in a stage variable comes without a scheme
+	}
+	compiled := expression.CompileURI(uri)
+	scheme, rest, _ := strings.Cut(uri, "://")
+	authority, path := rest, "/"
+	if n := strings.IndexAny(rest, "/?"); n >= 0 {
+		authority, path = rest[:n], rest[n:]
+	}
+	path, _, _ = strings.Cut(path, "#")
+	if strings.HasPrefix(path, "?") {
+		path = "/" + path
+	}
+	if len(compiled.AuthorityPlaceholders()) > 0 {
+		out.Broken = invalid
+		return
+	}
+	target, err := upstream.NewTarget(strings.ToLower(scheme), authority, nil)
+	if err != nil {
+		out.Broken = invalid
+		return
+	}
+	out.Target = target
+	out.URI = expression.CompileURI(path)
+	if len(out.URI.Placeholders()) == 0 {
+		out.FixedURI = string(out.URI.Append(nil, func(dst []byte, _ string, _ bool) ([]byte, bool) { return dst, false }))
+	}
+}
+
+// compileResponses compiles the integration responses in order of their status codes.
+func compileResponses(i *model.Integration, out *plan.Integration) error {
+	for _, code := range slices.Sorted(maps.Keys(i.IntegrationResponses)) {
+		r := i.IntegrationResponses[code]
+		status, err := strconv.Atoi(code)
+		if err != nil {
+			return fmt.Errorf("integration response %q: want a status code", code)
+		}
+		c := &plan.IntegrationResponse{Status: status}
+		for _, key := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
+			m, err := expression.ParseResponseMapping(key, r.ResponseParameters[key], nil)
+			if err != nil {
+				return fmt.Errorf("integration response %s: %w", code, err)
+			}
+			c.Parameters = append(c.Parameters, m)
+		}
+		for _, ct := range typesInOrder(r.ResponseTemplates) {
+			if text := r.ResponseTemplates[ct]; text != nil { // null: no template
+				c.Templates = append(c.Templates, plan.Template{ContentType: ct, Text: *text})
+			}
+		}
+		if r.SelectionPattern == nil || *r.SelectionPattern == "" {
+			if out.Default == nil {
+				out.Default = c
+			}
+			continue
+		}
+		re, err := regex.Compile(*r.SelectionPattern, regex.Java, false)
+		if err != nil {
+			return fmt.Errorf("integration response %s: selection pattern %q: %w", code, *r.SelectionPattern, err)
+		}
+		c.Pattern = pattern{re}
+		out.Responses = append(out.Responses, c)
+	}
+	return nil
+}

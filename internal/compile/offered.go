@@ -1,0 +1,73 @@
+package compile
+
+import (
+	"fmt"
+	"strings"
+
+	"gatehouse/internal/model"
+)
+
+// stageRefusal names a setting of the whole stage that no step enforces yet, "" when there
+// is none. A stage so marked answers 500 and says why in the log: it is never served
+// without what was asked for.
+func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
+	switch {
+	case snapshot.API.Policy != "":
+		return "resource policies are not offered yet"
+	case snapshot.API.MinimumCompressionSize != nil:
+		return "compression (minimumCompressionSize) is not offered yet"
+	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
+		return "private endpoints are not offered yet"
+	case st.WebACLARN != "":
+		return "web ACLs are not offered yet"
+	case st.CanarySettings != nil:
+		return "canary releases are not offered yet"
+	case st.ClientCertificateID != "":
+		return "client certificates for backends are not offered yet"
+	}
+	return ""
+}
+
+// methodRefusal is stageRefusal for a method and the stage's settings for it.
+func methodRefusal(m *model.Method, setting model.MethodSetting) string {
+	i := m.Integration
+	switch {
+	case m.AuthorizationType != "NONE":
+		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
+	case m.APIKeyRequired:
+		return "API keys are not offered yet"
+	case m.RequestValidatorID != "":
+		return "request validators are not offered yet"
+	case setting.CachingEnabled:
+		return "response caching is not offered yet"
+	case i == nil:
+		return ""
+	case i.Type == "AWS" || i.Type == "AWS_PROXY":
+		return fmt.Sprintf("integration type %s is not offered yet", i.Type)
+	case i.ConnectionType == "VPC_LINK":
+		return "VPC links are not offered yet"
+	case i.ContentHandling != "":
+		return "content handling is not offered yet"
+	case i.TLSConfig != nil && i.TLSConfig.InsecureSkipVerification:
+		return "tlsConfig.insecureSkipVerification is not offered yet"
+	}
+	for ct, text := range i.RequestTemplates {
+		if !isStatic(text) {
+			return "mapping templates with references or directives are not offered yet: request template for " + ct
+		}
+	}
+	for code, r := range i.IntegrationResponses {
+		if r.ContentHandling != "" {
+			return "content handling is not offered yet"
+		}
+		for ct, text := range r.ResponseTemplates {
+			if text != nil && !isStatic(*text) {
+				return "mapping templates with references or directives are not offered yet: response template " + code + " for " + ct
+			}
+		}
+	}
+	return ""
+}
+
+// isStatic reports whether a template is plain text.
+func isStatic(text string) bool { return !strings.ContainsAny(text, `$#\`) }

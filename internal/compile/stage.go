@@ -1,0 +1,212 @@
+package compile
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/regex"
+	"gatehouse/internal/model"
+	"gatehouse/internal/plan"
+	"gatehouse/internal/store"
+)
+
+var (
+	stages    = store.Collection[model.Stage]{Kind: model.KindStage}
+	snapshots = store.Collection[model.Snapshot]{Kind: model.KindSnapshot}
+	domains   = store.Collection[model.DomainName]{Kind: model.KindDomainName}
+	mappings  = store.Collection[model.BasePathMapping]{Kind: model.KindBasePathMapping}
+)
+
+// compileStage compiles a stage from its document and the snapshot it points to.
+func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
+	in := u.scope().Of(u.api)
+	st, err := stages.Get(tx, in, u.id)
+	if errors.Is(err, store.ErrNotFound) {
+		b.RemoveStage(plan.APIKey{Region: u.region, ID: u.api}, u.id)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	snapshot, err := snapshots.Get(tx, in, st.DeploymentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return compileError{fmt.Errorf("deployment %q is not there", st.DeploymentID)}
+	}
+	if err != nil {
+		return err
+	}
+	s, err := Stage(u.account, u.region, st, snapshot)
+	if err != nil {
+		return compileError{err}
+	}
+	b.SetStage(s)
+	return nil
+}
+
+// Stage compiles one stage. It is a pure function of its arguments.
+func Stage(account, region string, st model.Stage, snapshot model.Snapshot) (*plan.Stage, error) {
+	s := &plan.Stage{
+		API:                     plan.APIKey{Region: region, ID: snapshot.API.ID},
+		APIName:                 snapshot.API.Name,
+		Account:                 account,
+		Name:                    st.StageName,
+		DeploymentID:            st.DeploymentID,
+		EndpointType:            snapshot.API.EndpointConfiguration.Type(),
+		DefaultEndpointDisabled: snapshot.API.DisableExecuteAPIEndpoint,
+		Root:                    &plan.Node{},
+		Variables:               st.Variables,
+		BinaryMediaTypes:        snapshot.API.BinaryMediaTypes,
+		ExecutionGroup:          "API-Gateway-Execution-Logs_" + snapshot.API.ID + "/" + st.StageName,
+		Refusal:                 stageRefusal(st, snapshot),
+	}
+	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
+		arn, _ := model.ParseARN(a.DestinationARN)
+		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
+	}
+	for _, r := range snapshot.GatewayResponses {
+		if err := setGatewayResponse(s, r); err != nil {
+			return nil, err
+		}
+	}
+	for i := range snapshot.Resources {
+		if err := addResource(s, st, &snapshot.Resources[i]); err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
+}
+
+func addResource(s *plan.Stage, st model.Stage, r *model.Resource) error {
+	out := &plan.Resource{ID: r.ID, Path: r.Path}
+	for _, name := range slices.Sorted(maps.Keys(r.Methods)) {
+		m, err := compileMethod(s, st, r, r.Methods[name])
+		if err != nil {
+			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
+		}
+		m.Resource = out
+		out.SetMethod(name, m)
+	}
+	if !s.Root.Insert(out) {
+		return fmt.Errorf("resource %s: more than %d variables in a path", r.Path, plan.MaxParams)
+	}
+	return nil
+}
+
+func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Method) (*plan.Method, error) {
+	setting := settingFor(st, r.Path, m.HTTPMethod)
+	out := &plan.Method{
+		Name:          m.HTTPMethod,
+		OperationName: m.OperationName,
+		Responses:     map[int]bool{},
+		Refusal:       methodRefusal(m, setting),
+		Log:           logLevel(setting),
+		DataTrace:     setting.DataTraceEnabled,
+	}
+	for code := range m.MethodResponses {
+		if n, err := strconv.Atoi(code); err == nil {
+			out.Responses[n] = true
+		}
+	}
+	if m.Integration == nil {
+		return nil, errors.New("no integration")
+	}
+	var err error
+	out.Integration, err = compileIntegration(s, m.Integration)
+	return out, err
+}
+
+// settingFor returns the settings of a method: its own entry, else that of all methods,
+// else none. Keys may be escaped as patch paths are, and start with a slash or not.
+func settingFor(st model.Stage, path, verb string) model.MethodSetting {
+	want := strings.TrimPrefix(path, "/")
+	for key, m := range st.MethodSettings {
+		i := strings.LastIndexByte(key, '/')
+		if i < 0 || key[i+1:] != verb {
+			continue
+		}
+		p := strings.ReplaceAll(strings.ReplaceAll(key[:i], "~1", "/"), "~0", "~")
+		if strings.TrimPrefix(p, "/") == want {
+			return *m
+		}
+	}
+	if all := st.MethodSettings["*/*"]; all != nil {
+		return *all
+	}
+	return model.MethodSetting{}
+}
+
+func logLevel(m model.MethodSetting) plan.LogLevel {
+	switch m.LoggingLevel {
+	case "ERROR":
+		return plan.LogError
+	case "INFO":
+		return plan.LogInfo
+	}
+	return plan.LogOff
+}
+
+// setGatewayResponse compiles a customised gateway response.
+func setGatewayResponse(s *plan.Stage, r model.GatewayResponse) error {
+	t, ok := plan.ParseResponseType(r.ResponseType)
+	if !ok {
+		return fmt.Errorf("gateway response %q: no such type", r.ResponseType)
+	}
+	out := &plan.GatewayResponse{}
+	if r.StatusCode != "" {
+		n, err := strconv.Atoi(r.StatusCode)
+		if err != nil {
+			return fmt.Errorf("gateway response %s: status %q: want a number", r.ResponseType, r.StatusCode)
+		}
+		out.Status = n
+	}
+	for _, key := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
+		m, err := expression.ParseGatewayResponseMapping(key, r.ResponseParameters[key])
+		if err != nil {
+			return fmt.Errorf("gateway response %s: %w", r.ResponseType, err)
+		}
+		if m.To == expression.ToHeader {
+			out.Header = append(out.Header, m)
+		}
+	}
+	for _, ct := range typesInOrder(r.ResponseTemplates) {
+		out.Templates = append(out.Templates, plan.ResponseTemplate{ContentType: ct, Text: expression.CompileGatewayResponse(r.ResponseTemplates[ct])})
+	}
+	s.Responses[t] = out
+	return nil
+}
+
+// typesInOrder sorts content types: application/json first and $default last.
+func typesInOrder[V any](m map[string]V) []string {
+	types := slices.Sorted(maps.Keys(m))
+	rank := func(ct string) int {
+		switch ct {
+		case "application/json":
+			return 0
+		case "$default":
+			return 2
+		}
+		return 1
+	}
+	slices.SortStableFunc(types, func(a, b string) int { return rank(a) - rank(b) })
+	return types
+}
+
+// timeoutOf returns how long an integration may take.
+func timeoutOf(i *model.Integration) time.Duration {
+	return time.Duration(i.TimeoutInMillis) * time.Millisecond
+}
+
+// A pattern is a selection pattern: a Java expression that must match the whole value. One
+// that takes too long does not match.
+type pattern struct{ re *regex.Regexp }
+
+func (p pattern) MatchString(s string) bool {
+	ok, err := p.re.MatchAll(s)
+	return ok && err == nil
+}
