@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"os"
 	"testing"
 
 	"gatehouse/internal/store"
@@ -8,7 +9,13 @@ import (
 	"gatehouse/internal/store/storetest"
 )
 
-func TestMain(m *testing.M) { pgtest.Main(m) }
+func TestMain(m *testing.M) {
+	if dir := os.Getenv(crashDir); dir != "" {
+		crashChild(dir, os.Getenv(crashURL))
+		os.Exit(1)
+	}
+	pgtest.Main(m)
+}
 
 func TestSQLite(t *testing.T) {
 	storetest.Run(t, func(t *testing.T) store.Options {
