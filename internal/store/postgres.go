@@ -125,6 +125,11 @@ func (d *postgresDB) listenOnce(ctx context.Context, changed func()) error {
 	}
 }
 
+func (d *postgresDB) resumeSerial(ctx context.Context, ses *session, table, column string) error {
+	_, err := ses.exec(ctx, "SELECT setval(pg_get_serial_sequence('"+table+"', '"+column+"'), coalesce(max("+column+"), 0) + 1, false) FROM "+table)
+	return err
+}
+
 // retriable reports serialization failures, deadlocks, and connections that broke
 // before anything was sent.
 func (d *postgresDB) retriable(err error) bool {

@@ -124,6 +124,9 @@ func (d *sqliteDB) announce(context.Context, *session) error { return nil }
 
 func (d *sqliteDB) listen(context.Context, *slog.Logger, func()) {}
 
+// resumeSerial has nothing to do either: AUTOINCREMENT watches what is inserted.
+func (d *sqliteDB) resumeSerial(context.Context, *session, string, string) error { return nil }
+
 func (d *sqliteDB) retriable(err error) bool {
 	return sqliteCode(err) == sqlite3.SQLITE_BUSY
 }

@@ -83,6 +83,8 @@ type backend interface {
 	announce(context.Context, *session) error
 	// listen calls changed whenever another node announced a commit, until ctx ends.
 	listen(ctx context.Context, log *slog.Logger, changed func())
+	// resumeSerial makes numbering continue after the greatest number in the column.
+	resumeSerial(ctx context.Context, ses *session, table, column string) error
 	// retriable reports whether the whole transaction may succeed if tried again.
 	retriable(error) bool
 	// explain adds to an error what its reader needs to mend the cause.

@@ -129,6 +129,8 @@ func (tx *Tx) touch(k Key, deleted bool) {
 	tx.changes = append(tx.changes, Change{Revision: tx.next(), Key: k, Deleted: deleted})
 }
 
+var changeColumns = []string{"revision", "n", "kind", "account", "region", "parent", "id", "deleted"}
+
 // logChanges appends the change log; it returns the new revision, or zero when
 // nothing changed.
 func (tx *Tx) logChanges() (int64, error) {
@@ -138,17 +140,16 @@ func (tx *Tx) logChanges() (int64, error) {
 	if _, err := tx.exec(`UPDATE revision SET value = $1`, tx.next()); err != nil {
 		return 0, err
 	}
+	rows := make([][]any, len(tx.changes))
 	for n, c := range tx.changes {
 		deleted := 0
 		if c.Deleted {
 			deleted = 1
 		}
-		_, err := tx.exec(`INSERT INTO changes (revision, n, kind, account, region, parent, id, deleted)
-			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
-			c.Revision, n, c.Key.Kind, c.Key.Account, c.Key.Region, c.Key.Parent, c.Key.ID, deleted)
-		if err != nil {
-			return 0, err
-		}
+		rows[n] = []any{c.Revision, n, c.Key.Kind, c.Key.Account, c.Key.Region, c.Key.Parent, c.Key.ID, deleted}
+	}
+	if err := tx.insertAll("changes", changeColumns, rows); err != nil {
+		return 0, err
 	}
 	if err := tx.store.db.announce(tx.ctx, tx.ses); err != nil {
 		return 0, fmt.Errorf("store: announce: %w", err)
