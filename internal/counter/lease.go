@@ -199,7 +199,13 @@ func (l *lease) granted(ask RateAsk, g RateGrant, now int64) {
 	} else {
 		l.dryUntil.Store(0)
 	}
-	l.put(g.Tokens, now)
+	// What was spent ahead of the lease is paid from it first.
+	owed := l.debt.Swap(0)
+	paid := min(owed, g.Tokens)
+	if owed > paid {
+		l.debt.Add(owed - paid)
+	}
+	l.put(g.Tokens-paid, now)
 	l.setShare(max(0, g.Left)/float64(l.set.nodes()), now)
 	l.release()
 }
