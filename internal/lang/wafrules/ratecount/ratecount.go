@@ -1,0 +1,231 @@
+// Package ratecount counts requests for the firewall's rate-based rules, in memory.
+//
+// The server makes one Store and gives it to the compiler of web ACLs; evaluations of
+// requests add to its counters; the control plane lists who is limited. Counters
+// outlive the ACLs that use them: their identity is the rule's.
+//
+// A rule's window slides in steps of a thirtieth. Counts are exact while the active keys of a
+// rule are well below maxKeys. Beyond that, the key with the fewest requests among
+// its neighbours is forgotten, so that a flood of addresses with one request each costs
+// bounded memory and cannot hide those who send many. Everything is safe for concurrent use.
+//
+// Behaviour: reference/wafv2.md section 7.6; memory and precision are ours.
+package ratecount
+
+import (
+	"hash/maphash"
+	"net/netip"
+	"slices"
+	"sync"
+	"time"
+
+	"gatehouse/internal/lang/wafrules"
+)
+
+const (
+	slots    = 30      // of a window
+	ways     = 8       // keys that compete for a place
+	minSets  = 8       // of a new counter
+	maxSets  = 1 << 13 // 65,536 keys, about 11 MB, per rule
+	maxKeys  = maxSets * ways
+	listable = 10_000 // addresses that one rule limits at a time
+)
+
+// A Store holds the counters of all rules.
+type Store struct {
+	mu       sync.Mutex
+	counters map[string]*counter
+}
+
+// NewStore returns an empty Store.
+func NewStore() *Store { return &Store{counters: map[string]*counter{}} }
+
+// Counter returns the counter of a rule, made at first use.
+func (s *Store) Counter(rule wafrules.RateRule) wafrules.RateCounter {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	c := s.counters[rule.ID]
+	if c == nil {
+		c = newCounter(rule)
+		s.counters[rule.ID] = c
+	}
+	return c
+}
+
+// Limited returns the addresses that the rule limits at this time, the most active first,
+// at most 10,000. It is empty for an unknown rule.
+func (s *Store) Limited(id string, now time.Time) []netip.Addr {
+	s.mu.Lock()
+	c := s.counters[id]
+	s.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.limited(now)
+}
+
+// Sweep forgets the counters that were not used for a whole window, which include those of
+// rules that no longer exist.
+func (s *Store) Sweep(now time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for id, c := range s.counters {
+		if c.idle(now) {
+			delete(s.counters, id)
+		}
+	}
+}
+
+// A counter counts for one rule.
+type counter struct {
+	limit int64
+	step  time.Duration
+	seed  maphash.Seed
+
+	mu   sync.Mutex
+	sets []set
+	used int   // keys in sets, roughly: those that ran out of their window are counted
+	last int64 // step of the latest request
+}
+
+// A set is the places for which the keys that hash to it compete.
+type set [ways]entry
+
+// An entry counts one key. The zero value is free.
+type entry struct {
+	hash  uint64 // never 0 when used
+	addr  netip.Addr
+	total int64 // of all slots that are in the window
+	head  int64 // the step that slot[head%slots] counts
+	slot  [slots]uint32
+}
+
+func newCounter(rule wafrules.RateRule) *counter {
+	return &counter{limit: rule.Limit, step: rule.Window / slots, seed: maphash.MakeSeed(), sets: make([]set, minSets)}
+}
+
+// Add counts a request. The limit is passed by the request after the last allowed one.
+func (c *counter) Add(key string, addr netip.Addr, now time.Time) bool {
+	hash := maphash.String(c.seed, key) | 1
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	step := c.stepAt(now)
+	c.last = max(c.last, step)
+	e := c.find(hash, step)
+	e.addr = addr
+	e.slot[e.head%slots]++
+	e.total++
+	return e.total > c.limit
+}
+
+// stepAt numbers the steps of the window. Time does not go back for a counter.
+func (c *counter) stepAt(now time.Time) int64 {
+	return max(now.UnixNano()/int64(c.step), c.last)
+}
+
+// find returns the key's entry, advanced to step; a new key takes the place of the least
+// active one.
+func (c *counter) find(hash uint64, step int64) *entry {
+	s := c.place(hash)
+	weakest := &s[0]
+	for i := range s {
+		e := &s[i]
+		if e.hash == hash {
+			e.advance(step)
+			return e
+		}
+		if e.hash != 0 {
+			e.advance(step)
+		}
+		if e.total < weakest.total || e.hash == 0 && weakest.hash != 0 && weakest.total == 0 {
+			weakest = e
+		}
+	}
+	if weakest.hash == 0 {
+		c.used++
+	} else if weakest.total > 0 && len(c.sets) < maxSets && c.used > len(c.sets) {
+		c.grow(step)
+		return c.find(hash, step)
+	}
+	*weakest = entry{hash: hash, head: step}
+	return weakest
+}
+
+func (c *counter) place(hash uint64) *set {
+	return &c.sets[hash>>32&uint64(len(c.sets)-1)]
+}
+
+// grow doubles the number of places and drops the keys whose window has passed.
+func (c *counter) grow(step int64) {
+	old := c.sets
+	c.sets = make([]set, 2*len(old))
+	c.used = 0
+	for i := range old {
+		for j := range old[i] {
+			e := &old[i][j]
+			if e.hash == 0 {
+				continue
+			}
+			if e.advance(step); e.total == 0 {
+				continue
+			}
+			s := c.place(e.hash)
+			free := slices.IndexFunc(s[:], func(e entry) bool { return e.hash == 0 })
+			s[free] = *e // the ways of an old set spread over two: there is always room
+			c.used++
+		}
+	}
+}
+
+// advance moves the window so that it ends with step.
+func (e *entry) advance(step int64) {
+	if step-e.head >= slots {
+		*e = entry{hash: e.hash, addr: e.addr, head: step}
+		return
+	}
+	for e.head < step {
+		e.head++
+		gone := &e.slot[e.head%slots]
+		e.total -= int64(*gone)
+		*gone = 0
+	}
+}
+
+func (c *counter) limited(now time.Time) []netip.Addr {
+	type active struct {
+		addr  netip.Addr
+		total int64
+	}
+	var over []active
+	c.mu.Lock()
+	step := c.stepAt(now)
+	for i := range c.sets {
+		for j := range c.sets[i] {
+			e := &c.sets[i][j]
+			if e.hash == 0 {
+				continue
+			}
+			if e.advance(step); e.total > c.limit && e.addr.IsValid() {
+				over = append(over, active{e.addr, e.total})
+			}
+		}
+	}
+	c.mu.Unlock()
+	slices.SortFunc(over, func(a, b active) int {
+		if a.total != b.total {
+			return int(b.total - a.total)
+		}
+		return a.addr.Compare(b.addr)
+	})
+	addrs := make([]netip.Addr, 0, min(len(over), listable))
+	for _, a := range over[:min(len(over), listable)] {
+		addrs = append(addrs, a.addr)
+	}
+	return addrs
+}
+
+func (c *counter) idle(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.stepAt(now)-c.last >= slots
+}
