@@ -56,8 +56,9 @@ require (
 	github.com/aws/aws-sdk-go-v2/service/wafv2 v1.72.0
 	github.com/dlclark/regexp2 v1.12.0
 	github.com/valkey-io/valkey-go v1.0.79
+)
+
 require (
-	github.com/corazawaf/libinjection-go v0.3.5 // indirect
-	github.com/gaissmai/bart v0.30.0 // indirect
-	github.com/google/go-cmp v0.7.0 // indirect
+	github.com/corazawaf/libinjection-go v0.3.5
+	github.com/gaissmai/bart v0.30.0
 )
