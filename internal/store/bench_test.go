@@ -34,6 +34,9 @@ func eachStore(b *testing.B, run func(b *testing.B, s *store.Store)) {
 			}); err != nil {
 				b.Fatal(err)
 			}
+			if err := store.Analyze(b.Context(), s); err != nil {
+				b.Fatal(err)
+			}
 			b.ReportAllocs()
 			b.ResetTimer()
 			run(b, s)

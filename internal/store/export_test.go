@@ -46,3 +46,6 @@ func OpenRaw(ctx context.Context, opts Options, version int64) (*RawSchema, erro
 	_, latest, err := provider.GetVersions(ctx)
 	return &RawSchema{DB: db, Latest: latest}, err
 }
+
+// Analyze brings the planner's statistics up to date, as a server does by itself in time.
+func Analyze(ctx context.Context, s *Store) error { return s.db.analyze(ctx) }

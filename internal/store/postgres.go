@@ -130,6 +130,13 @@ func (d *postgresDB) resumeSerial(ctx context.Context, ses *session, table, colu
 	return err
 }
 
+// analyze is what autovacuum does a minute later. Until then, look-ups by id in a
+// large scope that was just filled may use the index of creation.
+func (d *postgresDB) analyze(ctx context.Context) error {
+	_, err := d.pool.ExecContext(ctx, "ANALYZE documents, names, secrets, attachments, object_versions, object_parts, chunks")
+	return err
+}
+
 // retriable reports serialization failures, deadlocks, and connections that broke
 // before anything was sent.
 func (d *postgresDB) retriable(err error) bool {

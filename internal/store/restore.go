@@ -75,6 +75,9 @@ func (s *Store) Restore(ctx context.Context, r io.Reader) (info BackupInfo, err 
 		return info, fmt.Errorf("store: restore: %w", err)
 	}
 	s.commits.broadcast()
+	if err := s.db.analyze(ctx); err != nil {
+		s.log.Warn("statistics were not brought up to date after a restore", "error", err)
+	}
 	return info, nil
 }
 

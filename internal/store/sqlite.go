@@ -127,6 +127,9 @@ func (d *sqliteDB) listen(context.Context, *slog.Logger, func()) {}
 // resumeSerial has nothing to do either: AUTOINCREMENT watches what is inserted.
 func (d *sqliteDB) resumeSerial(context.Context, *session, string, string) error { return nil }
 
+// analyze has nothing to do: SQLite prefers the index that matches every column.
+func (d *sqliteDB) analyze(context.Context) error { return nil }
+
 func (d *sqliteDB) retriable(err error) bool {
 	return sqliteCode(err) == sqlite3.SQLITE_BUSY
 }

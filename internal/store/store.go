@@ -85,6 +85,8 @@ type backend interface {
 	listen(ctx context.Context, log *slog.Logger, changed func())
 	// resumeSerial makes numbering continue after the greatest number in the column.
 	resumeSerial(ctx context.Context, ses *session, table, column string) error
+	// analyze tells the query planner what the tables hold now.
+	analyze(context.Context) error
 	// retriable reports whether the whole transaction may succeed if tried again.
 	retriable(error) bool
 	// explain adds to an error what its reader needs to mend the cause.
