@@ -2,8 +2,92 @@
 // configuration through the same calls.
 package main
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// Exit codes.
+const (
+	exitOK      = 0
+	exitFailure = 1 // the command failed
+	exitUsage   = 2 // the command line or the configuration is wrong
+)
+
+// A command is a subcommand of gatehouse.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, c *invocation) error
+}
+
+// An invocation is what a command may use of its process.
+type invocation struct {
+	args        []string
+	environ     []string
+	stdin       io.Reader
+	stdout, err io.Writer
+}
+
+// commands lists the subcommands in the order of the help.
+var commands = []command{
+	{"serve", "run the gateway", serve},
+	{"check", "do what start-up does and report every problem; change nothing", check},
+	{"env", "print export lines that point AWS clients here", env},
+	{"backup", "write a backup of the store to a file", backup},
+	{"restore", "fill an empty data folder from a backup", restore},
+	{"version", "print the version", printVersion},
+}
+
+// errUsage is matched by errors that come from how a command was called.
+var errUsage = errors.New("usage")
 
 func main() {
-	fmt.Println("gatehouse")
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, &invocation{args: os.Args[1:], environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, err: os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// run finds and runs the subcommand, and returns the exit code.
+func run(ctx context.Context, c *invocation) int {
+	if len(c.args) == 0 || c.args[0] == "help" || c.args[0] == "-h" || c.args[0] == "--help" {
+		usage(c.err)
+		return exitUsage
+	}
+	name := c.args[0]
+	c.args = c.args[1:]
+	for _, cmd := range commands {
+		if cmd.name != name {
+			continue
+		}
+		err := cmd.run(ctx, c)
+		switch {
+		case err == nil:
+			return exitOK
+		case errors.Is(err, flag.ErrHelp):
+			return exitOK
+		case errors.Is(err, errUsage):
+			fmt.Fprintf(c.err, "gatehouse %s: %v\n", name, err)
+			return exitUsage
+		}
+		fmt.Fprintf(c.err, "gatehouse %s: %v\n", name, err)
+		return exitFailure
+	}
+	fmt.Fprintf(c.err, "gatehouse: no command %q\n\n", name)
+	usage(c.err)
+	return exitUsage
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "gatehouse is an Amazon API Gateway for your own machines.\n\nusage: gatehouse COMMAND [flags]\n\n")
+	for _, cmd := range commands {
+		fmt.Fprintf(w, "  %-10s %s\n", cmd.name, cmd.summary)
+	}
+	fmt.Fprint(w, "\n'gatehouse COMMAND -h' lists a command's flags.\n")
 }

@@ -19,8 +19,8 @@ import (
 // A Compiler keeps the plan in step with the store. Its fields are set before Run.
 type Compiler struct {
 	Store  *store.Store
-	Suffix string // what follows the region in default endpoints
-	Logger *slog.Logger
+	Suffix string       // what follows the region in default endpoints
+	Logger *slog.Logger // nil discards
 
 	// Publish is called with each new plan, from one goroutine. When it returns, requests
 	// are served with the plan.
@@ -78,8 +78,17 @@ func (c *Compiler) Run(ctx context.Context) error {
 		if !errors.Is(err, store.ErrRelist) {
 			return err
 		}
-		c.Logger.Warn("the change log does not reach back to the plan; compiling everything", "revision", revision)
+		c.log().Warn("the change log does not reach back to the plan; compiling everything", "revision", revision)
 	}
+}
+
+// Once compiles everything once, publishes the plan and returns the units that do not
+// compile.
+func (c *Compiler) Once(ctx context.Context) ([]Problem, error) {
+	if _, err := c.rebuild(ctx); err != nil {
+		return nil, err
+	}
+	return c.Problems(), nil
 }
 
 // follow publishes a plan for each commit after revision.
@@ -98,7 +107,7 @@ func (c *Compiler) follow(ctx context.Context, revision int64) error {
 			}
 			// The store went away between the log and the documents: the plan stands still
 			// and everything is compiled when the store is back.
-			c.Logger.Error("a change could not be compiled", "revision", commit.Revision, "error", err)
+			c.log().Error("a change could not be compiled", "revision", commit.Revision, "error", err)
 			return store.ErrRelist
 		}
 	}
@@ -217,7 +226,7 @@ func (c *Compiler) note(u unit, err error) {
 		since = before.Since
 	}
 	c.problems[u] = Problem{Unit: u.String(), Since: since, Err: err}
-	c.Logger.Error("a unit does not compile; its last good version serves on", "unit", u.String(), "error", err)
+	c.log().Error("a unit does not compile; its last good version serves on", "unit", u.String(), "error", err)
 }
 
 func (c *Compiler) now() time.Time {
@@ -225,6 +234,13 @@ func (c *Compiler) now() time.Time {
 		return c.Now()
 	}
 	return time.Now()
+}
+
+func (c *Compiler) log() *slog.Logger {
+	if c.Logger != nil {
+		return c.Logger
+	}
+	return slog.New(slog.DiscardHandler)
 }
 
 // A compileError is a fault of what was configured, not of reading it.

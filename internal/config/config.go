@@ -6,7 +6,10 @@
 // A Config is not modified after Load; it may be read by any number of goroutines.
 package config
 
-import "time"
+import (
+	"net/netip"
+	"time"
+)
 
 // Config is the whole configuration. A zero field takes the default that its comment
 // names.
@@ -194,4 +197,15 @@ func Defaults() *Config {
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
+}
+
+// Networks parses a list of networks that Check has accepted.
+func (c *Config) Networks(list []string) []netip.Prefix {
+	var out []netip.Prefix
+	for _, s := range list {
+		if p, err := netip.ParsePrefix(s); err == nil {
+			out = append(out, p.Masked())
+		}
+	}
+	return out
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync"
 	"time"
+
+	"gatehouse/internal/message"
 )
 
 // entropy hands out random bytes from blocks, so that a request's ids cost one lock-free
@@ -103,4 +105,10 @@ func newTraceParent() string {
 	var raw [8]byte
 	randomBytes(raw[:])
 	return hex.EncodeToString(raw[:])
+}
+
+// EngineHeader gives the fields of answers that an HTTP engine gives itself, before the
+// gateway sees the request.
+func EngineHeader(*message.Conn, int) message.Header {
+	return message.Header{{Name: "x-amzn-RequestId", Value: newRequestID()}, {Name: "x-amz-apigw-id", Value: newExtendedID()}}
 }

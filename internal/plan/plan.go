@@ -2,6 +2,7 @@ package plan
 
 import (
 	"crypto/tls"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/trust"
@@ -61,6 +62,17 @@ type Mapping struct {
 
 // API returns the API called id in region, nil when there is none.
 func (p *Plan) API(region, id string) *API { return p.apis[APIKey{region, id}] }
+
+// Regions lists the regions that have APIs, each once, in no particular order.
+func (p *Plan) Regions() []string {
+	var out []string
+	for k := range p.apis {
+		if !slices.Contains(out, k.Region) {
+			out = append(out, k.Region)
+		}
+	}
+	return out
+}
 
 // APICount returns the number of APIs, for metrics.
 func (p *Plan) APICount() int { return len(p.apis) }

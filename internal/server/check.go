@@ -1,0 +1,141 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"gatehouse/internal/compile"
+	"gatehouse/internal/config"
+	"gatehouse/internal/plan"
+	"gatehouse/internal/store"
+)
+
+// Check does what start-up does on a copy of the data and reports every problem it finds to
+// w. It changes nothing. The error says how many there were.
+func Check(ctx context.Context, c *config.Config, w io.Writer) error {
+	found := 0
+	report := func(place string, err error) {
+		if err != nil {
+			found++
+			fmt.Fprintf(w, "problem: %s: %v\n", place, err)
+		}
+	}
+	checkPorts(c, report)
+	if c.Store != "" {
+		checkDatabase(ctx, c, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile}, report)
+	} else if checkFolder(c, report) {
+		checkCopy(ctx, c, report)
+	}
+	if found > 0 {
+		return fmt.Errorf("%d problems", found)
+	}
+	fmt.Fprintln(w, "no problems")
+	return nil
+}
+
+// checkPorts binds every port and lets go of it.
+func checkPorts(c *config.Config, report func(string, error)) {
+	for _, p := range []struct{ name, addr string }{{"control", c.Control}, {"http", c.HTTP}, {"https", c.HTTPS}, {"ops", c.Ops}} {
+		if p.addr == "" || p.addr == config.Off {
+			continue
+		}
+		l, err := net.Listen("tcp", p.addr)
+		if err == nil {
+			err = l.Close()
+		}
+		report("port "+p.name+" ("+p.addr+")", err)
+	}
+}
+
+// checkFolder looks at the data folder, and reports whether it holds a database.
+func checkFolder(c *config.Config, report func(string, error)) bool {
+	place := "data folder " + c.Data
+	info, err := os.Stat(c.Data)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false // made at start
+	case err != nil:
+		report(place, err)
+		return false
+	case !info.IsDir():
+		report(place, errors.New("is not a folder"))
+		return false
+	}
+	if probe, err := os.CreateTemp(c.Data, ".check-*"); err != nil {
+		report(place, err)
+	} else {
+		probe.Close()
+		report(place, os.Remove(probe.Name()))
+	}
+	_, err = os.Stat(filepath.Join(c.Data, store.DatabaseFile))
+	return err == nil
+}
+
+// checkCopy opens a copy of the database: opening the real one would migrate it.
+func checkCopy(ctx context.Context, c *config.Config, report func(string, error)) {
+	dir, err := os.MkdirTemp("", "gatehouse-check-")
+	if err != nil {
+		report("temporary folder", err)
+		return
+	}
+	defer os.RemoveAll(dir)
+	for _, name := range []string{store.DatabaseFile, store.DatabaseFile + "-wal"} {
+		if err := copyFile(filepath.Join(c.Data, name), filepath.Join(dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			report("data folder "+c.Data, err)
+			return
+		}
+	}
+	if err := copyFile(c.Key(), filepath.Join(dir, store.SealingKeyFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		report("sealing key "+c.Key(), err)
+		return
+	}
+	checkDatabase(ctx, c, store.Options{Dir: dir}, report)
+}
+
+func copyFile(from, to string) error {
+	in, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	out, err := os.OpenFile(to, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(out, in)
+	return errors.Join(err, out.Close())
+}
+
+// checkDatabase opens a database and compiles everything in it.
+func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, report func(string, error)) {
+	place := "store in " + c.Data
+	st, err := store.Open(ctx, opts)
+	if err != nil {
+		report(place, err)
+		return
+	}
+	defer st.Close()
+	report(place, st.Check(ctx))
+	s := &Server{config: c, store: st}
+	if c.Store == "" {
+		report(place, s.checkDev(ctx))
+	}
+	if _, err := RootKey(c); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		report("root key", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
+	defer cancel()
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Publish: func(*plan.Plan) {}}
+	problems, err := compiler.Once(ctx)
+	report(place, err)
+	for _, p := range problems {
+		report(p.Unit, p.Err)
+	}
+}

@@ -1,0 +1,87 @@
+package server
+
+import (
+	"crypto/subtle"
+	"encoding/json"
+	"net"
+	"net/http"
+	"strings"
+	"time"
+
+	"gatehouse/internal/version"
+)
+
+// opsPrefix is where operations live, on the control port alone.
+const opsPrefix = "/_gatehouse/"
+
+// operations answers what operators and their tools ask.
+func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
+	name := strings.TrimPrefix(r.URL.Path, opsPrefix)
+	switch {
+	case name == "health" && isRead(r):
+		writeJSON(w, http.StatusOK, map[string]string{"status": "alive", "version": version.String()})
+	case name == "ready" && isRead(r):
+		s.ready(w, r)
+	case name == "metrics" && isRead(r):
+		s.serveMetrics(w, r)
+	case name == "backup" && isRead(r):
+		s.backup(w, r)
+	case name == "restore" && r.Method == http.MethodPost:
+		s.restore(w, r)
+	case (name == "reset" || name == "clock") && s.config.Dev:
+		s.devOperation(w, r, name)
+	default:
+		http.Error(w, "no such operation", http.StatusNotFound)
+	}
+}
+
+func isRead(r *http.Request) bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+func writeJSON(w http.ResponseWriter, status int, v any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	json.NewEncoder(w).Encode(v)
+}
+
+// readiness is the answer of /_gatehouse/ready. Reasons are for callers from loopback: they
+// name resources.
+type readiness struct {
+	Ready    bool     `json:"ready"`
+	Revision int64    `json:"revision"`
+	Problems []string `json:"problems,omitempty"`
+}
+
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+	var out readiness
+	if p := s.gateway.Plan(); p != nil {
+		out.Ready, out.Revision = !s.draining.Load(), p.Revision
+	}
+	if fromLoopback(r) {
+		for _, p := range s.compiler.Problems() {
+			out.Problems = append(out.Problems, p.Unit+" since "+p.Since.UTC().Format(time.RFC3339)+": "+p.Err.Error())
+		}
+	}
+	status := http.StatusOK
+	if !out.Ready {
+		status = http.StatusServiceUnavailable
+	}
+	writeJSON(w, status, out)
+}
+
+// serveMetrics is open to loopback and to whoever has the configured token.
+func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
+	token := s.config.MetricsToken.Reveal()
+	sent, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
+	allowed := fromLoopback(r) || token != "" && bearer && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
+	if !allowed {
+		http.Error(w, "metrics are for loopback or a bearer token", http.StatusForbidden)
+		return
+	}
+	s.metrics.ServeHTTP(w, r)
+}
+
+func fromLoopback(r *http.Request) bool {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	ip := net.ParseIP(host)
+	return err == nil && ip != nil && ip.IsLoopback()
+}
