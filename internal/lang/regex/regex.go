@@ -134,11 +134,23 @@ func match(re *regexp2.Regexp, s string) (bool, error) {
 	return ok, nil
 }
 
+// maxMatches bounds the matches of one search.
+const maxMatches = 500_000
+
+var errMatches = fmt.Errorf("regular expression matches more than %d times", maxMatches)
+
 // spans returns the byte offsets of up to limit matches that do not overlap, each as
 // Go's FindStringSubmatchIndex gives them; a negative limit means all.
 func (r *Regexp) spans(s string, limit int) ([][]int, error) {
+	if limit < 0 {
+		limit = maxMatches + 1
+	}
 	if r.find != nil {
-		return r.find.FindAllStringSubmatchIndex(s, limit), nil
+		all := r.find.FindAllStringSubmatchIndex(s, limit)
+		if len(all) > maxMatches {
+			return nil, errMatches
+		}
+		return all, nil
 	}
 	deadline := time.Now().Add(Timeout) // one for all matches together
 	offsets := runeOffsets(s)
@@ -163,6 +175,9 @@ func (r *Regexp) spans(s string, limit int) ([][]int, error) {
 	if err != nil {
 		return nil, ErrTimeout
 	}
+	if len(all) > maxMatches {
+		return nil, errMatches
+	}
 	return all, nil
 }
 
@@ -182,6 +197,8 @@ func (r *Regexp) Replace(s, replacement string, first bool, maxLen int) (string,
 	limit := -1
 	if first {
 		limit = 1
+	} else if r.find != nil && !strings.ContainsAny(replacement, `$\`) && (len(s)+1)*(len(replacement)+1) <= maxLen {
+		return r.find.ReplaceAllLiteralString(s, replacement), nil
 	}
 	spans, err := r.spans(s, limit)
 	if err != nil || len(spans) == 0 {
