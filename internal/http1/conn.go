@@ -110,6 +110,10 @@ func (c *conn) exchange() error {
 		c.last = true
 		return err
 	}
+	if c.resp.head == handedOver {
+		c.last = true
+		return nil
+	}
 	if !c.last {
 		c.last = !c.body.discard()
 	}
@@ -137,7 +141,7 @@ func (c *conn) handle() {
 // a socket with unread input resets it, and a reset destroys what the client has not
 // read yet (RFC 9112 section 9.6).
 func (c *conn) linger() {
-	if c.io.Gone() || c.body.done() && len(c.in.Buffered()) == 0 && c.io.Quiet() {
+	if c.resp.head == handedOver || c.io.Gone() || c.body.done() && len(c.in.Buffered()) == 0 && c.io.Quiet() {
 		return
 	}
 	if c.io.CloseWrite() != nil {

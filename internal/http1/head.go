@@ -94,7 +94,7 @@ func (c *conn) bufferHead() (size int, err error) {
 			checked = true
 		}
 		switch {
-		case !complete && !wire.IsToken(b[:1]):
+		case !complete && !wire.IsMethod(b[:1]):
 			return 0, wire.ErrMethod
 		case !complete && len(b) > limits.Target+64:
 			return 0, wire.ErrTargetLong
@@ -148,6 +148,7 @@ func (m *meaning) read(h message.Header, http10 bool) error {
 			if message.EqualName(name, "Connection") {
 				m.close = m.close || message.HasToken(value, "close")
 				m.persist = m.persist || message.HasToken(value, "keep-alive")
+				m.upgrade = m.upgrade || message.HasToken(value, "upgrade")
 			}
 		case 14:
 			if message.EqualName(name, "Content-Length") {
@@ -223,6 +224,9 @@ func (c *conn) setTarget(target string, m *meaning) error {
 	}
 	req.Target = target
 	req.Path, req.RawQuery, _ = strings.Cut(target, "?")
+	if !wire.IsPath(req.Path) {
+		return wire.ErrPath
+	}
 	return nil
 }
 
@@ -249,5 +253,6 @@ func (c *conn) setBody(m *meaning) error {
 	c.req.Body = b
 	c.req.Trailer = nil
 	c.resp.reset(c.req.Method == "HEAD", m.http10)
+	c.resp.mayUpgrade = m.upgrade && !m.http10 && b.kind == bodyNone
 	return nil
 }

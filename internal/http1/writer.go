@@ -16,15 +16,16 @@ import (
 // A writer sends the response of the current request. Small responses leave in one
 // write with their head.
 type writer struct {
-	conn    *conn
-	out     []byte // pooled; what is not sent yet
-	head    headState
-	framing framing
-	isHead  bool  // the request was HEAD
-	http10  bool  // the request was HTTP/1.0
-	left    int64 // bytes of body still owed, with framingLength
-	trailer message.Header
-	err     error // sticks
+	conn       *conn
+	out        []byte // pooled; what is not sent yet
+	head       headState
+	framing    framing
+	isHead     bool  // the request was HEAD
+	mayUpgrade bool  // the request asked to leave HTTP
+	http10     bool  // the request was HTTP/1.0
+	left       int64 // bytes of body still owed, with framingLength
+	trailer    message.Header
+	err        error // sticks
 }
 
 type headState uint8
@@ -32,6 +33,7 @@ type headState uint8
 const (
 	headOwed headState = iota
 	headWritten
+	handedOver // by Upgrade
 	aborted
 )
 
@@ -56,7 +58,7 @@ var (
 
 func (w *writer) reset(isHead, http10 bool) {
 	w.head, w.framing = headOwed, framingNone
-	w.isHead, w.http10 = isHead, http10
+	w.isHead, w.http10, w.mayUpgrade = isHead, http10, false
 	w.left, w.trailer, w.err = 0, nil, nil
 }
 

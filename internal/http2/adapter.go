@@ -48,6 +48,8 @@ func (s *Server) fill(req *message.Request, r *http.Request) error {
 	req.Method, req.Proto = r.Method, message.HTTP2
 	req.Host, req.Target = r.Host, r.RequestURI
 	switch {
+	case !wire.IsMethod(req.Method):
+		return wire.ErrMethod
 	case !wire.IsHost(req.Host):
 		return errAuthority
 	case len(req.Target) > s.limits.Target:
@@ -58,6 +60,9 @@ func (s *Server) fill(req *message.Request, r *http.Request) error {
 		return errTargetForm
 	}
 	req.Path, req.RawQuery, _ = strings.Cut(req.Target, "?")
+	if !wire.IsPath(req.Path) {
+		return wire.ErrPath
+	}
 	for _, v := range r.Header["Host"] {
 		if !message.EqualName(v, req.Host) {
 			return errHost

@@ -1,6 +1,9 @@
 package wire
 
-import "unsafe"
+import (
+	"strings"
+	"unsafe"
+)
 
 // Classes of bytes, as bits of class.
 const (
@@ -10,6 +13,7 @@ const (
 	classHost               // letters, digits and "-._~": a reg-name without escapes
 	classHex                // HEXDIG in either case
 	classURI                // what RFC 3986 allows in path and query, and "%"
+	classMethod             // what the name of a method may hold
 )
 
 var class = func() (t [256]uint8) {
@@ -22,6 +26,7 @@ var class = func() (t [256]uint8) {
 	const digits = "0123456789"
 	set(classToken, letters+digits+"!#$%&'*+-.^_`|~")
 	set(classHost, letters+digits+"-._~")
+	set(classMethod, "ABCDEFGHIJKLMNOPQRSTUVWXYZ-_")
 	set(classHex, digits+"abcdefABCDEF")
 	set(classURI, letters+digits+"-._~!$&'()*+,;=:@/?%")
 	for c := 0x21; c < 256; c++ {
@@ -42,9 +47,36 @@ func allOf[S string | []byte](s S, bits uint8) bool {
 	return true
 }
 
-// IsToken reports whether s is a token: a method or a field name.
+// IsToken reports whether s is a token: a field name, say.
 func IsToken[S string | []byte](s S) bool {
 	return len(s) > 0 && allOf(s, classToken)
+}
+
+// maxMethod bounds method names; the longest registered one has 17 letters.
+const maxMethod = 32
+
+// IsMethod reports whether s can be a request's method: at most 32 capital letters,
+// "-" and "_". RFC 9110 allows any token, but methods differ by case, and a parser that
+// folds it would see another one.
+func IsMethod[S string | []byte](s S) bool {
+	return len(s) > 0 && len(s) <= maxMethod && allOf(s, classMethod)
+}
+
+// IsPath reports whether path, a target up to its "?", has only complete escapes and
+// none of them stands for NUL: decoders differ on what the others mean, and on where a
+// string ends.
+func IsPath(path string) bool {
+	for {
+		i := strings.IndexByte(path, '%')
+		if i < 0 {
+			return true
+		}
+		path = path[i+1:]
+		if len(path) < 2 || class[path[0]]&class[path[1]]&classHex == 0 || path[:2] == "00" {
+			return false
+		}
+		path = path[2:]
+	}
 }
 
 // IsTarget reports whether s holds only bytes that may stand in a request target.

@@ -47,21 +47,15 @@ type RequestLine struct {
 	HTTP10 bool   // the version is HTTP/1.0, else HTTP/1.1
 }
 
-// maxMethod bounds method names; the longest registered one has 17 letters.
-const maxMethod = 32
-
 // ParseRequestLine parses line, which has no CRLF. Targets longer than maxTarget
 // bytes are ErrTargetLong.
 func ParseRequestLine(line string, maxTarget int) (rl RequestLine, err error) {
 	method, rest, ok := strings.Cut(line, " ")
-	if !ok {
-		if !IsToken(method) {
-			return rl, ErrMethod
-		}
-		return rl, ErrRequestLine
-	}
-	if !IsToken(method) || len(method) > maxMethod {
+	if !IsMethod(method) {
 		return rl, ErrMethod
+	}
+	if !ok {
+		return rl, ErrRequestLine
 	}
 	target, version, ok := strings.Cut(rest, " ")
 	if !ok {
