@@ -125,9 +125,14 @@ var corpus = []struct {
 	{"body ended by bare LF", chunked("3\r\nabc\r\n0\r\n\n"), 400},
 	{"Expect: bogus", post("Expect: bogus\r\nContent-Length: 3", "abc"), 417},
 	{"Expect: 100-continue, bogus", post("Expect: 100-continue, bogus\r\nContent-Length: 3", "abc"), 417},
+	{"Expect twice", post("Expect: 100-continue\r\nExpect: 100-continue\r\nContent-Length: 3", "abc"), 417},
 	{"HTTP/1.0 without Host", "GET / HTTP/1.0\r\n\r\n", 200},
 	{"Host of IPv6 with port", "GET / HTTP/1.1\r\nHost: [::1]:8080\r\n\r\n", 200},
 	{"Host of open bracket", "GET / HTTP/1.1\r\nHost: [::1\r\n\r\n", 400},
+
+	{"tab before a length", post("Content-Length:\t3", "abc"), 400},
+	{"tab behind a coding", post("Transfer-Encoding: chunked\t", "0\r\n\r\n"), 400},
+	{"tab around another value", get("X:\ta\t"), 200},
 
 	// Limits.
 	{"target of 10,240 bytes", "GET /" + strings.Repeat("a", 10239) + " HTTP/1.1\r\nHost: x\r\n\r\n", 200},

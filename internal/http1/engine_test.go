@@ -119,3 +119,15 @@ func verdict(t testing.TB, addr, raw string) (status int, body string, closed bo
 	}
 	return resp.StatusCode, body, true
 }
+
+// tellingHandler answers with how it understood the request.
+var tellingHandler = handlerFunc(func(_ context.Context, req *message.Request, w message.Writer) {
+	body, err := io.ReadAll(req.Body)
+	if err != nil {
+		w.WriteHead(400, nil, 0)
+		return
+	}
+	text := understanding(req.Method, req.Target, req.Host, body)
+	w.WriteHead(200, nil, int64(len(text)))
+	io.WriteString(w, text)
+})

@@ -21,7 +21,7 @@ var (
 	errCoding       = &wire.Error{Status: 400, Reason: "Transfer-Encoding is not chunked"}
 	errCodingAndLen = &wire.Error{Status: 400, Reason: "both Transfer-Encoding and Content-Length are given"}
 	errCodingIn10   = &wire.Error{Status: 400, Reason: "Transfer-Encoding is given in HTTP/1.0"}
-	errExpect       = &wire.Error{Status: 417, Reason: "Expect is not 100-continue"}
+	errExpect       = &wire.Error{Status: 417, Reason: "Expect is not 100-continue, once"}
 	errConnect      = &wire.Error{Status: 400, Reason: "CONNECT is not served"}
 	errTargetForm   = &wire.Error{Status: 400, Reason: "request target does not begin with a slash"}
 	errScheme       = &wire.Error{Status: 421, Reason: "scheme of the request target is not that of the connection"}
@@ -120,6 +120,7 @@ type meaning struct {
 	lengths        int
 	codings        int
 	close, persist bool
+	expects        int
 	expect         bool
 	upgrade        bool
 	http10         bool
@@ -137,12 +138,11 @@ func (m *meaning) read(h message.Header, http10 bool) error {
 				m.hosts++
 			}
 		case 6:
-			if message.EqualName(name, "Expect") && !http10 {
-				// RFC 9110 section 10.1.1: HTTP/1.0 does not know Expect.
-				if !message.EqualName(value, "100-continue") {
+			if message.EqualName(name, "Expect") {
+				if m.expects++; m.expects > 1 || !message.EqualName(value, "100-continue") {
 					return errExpect
 				}
-				m.expect = true
+				m.expect = !http10 // which knows no interim answer: RFC 9110 section 10.1.1
 			}
 		case 10:
 			if message.EqualName(name, "Connection") {

@@ -45,7 +45,7 @@ func TestRequestParts(t *testing.T) {
 		{"length", "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 3\r\n\r\nabc", "POST / h HTTP/1.1\nHost: h\nContent-Length: 3\n\nabc"},
 		{"chunked with trailer", "POST / HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x\r\nc\r\n0\r\nX-T: v\r\n\r\n",
 			"POST / h HTTP/1.1\nHost: h\nTransfer-Encoding: chunked\n\nabc\nX-T: v"},
-		{"expectation of HTTP/1.0 is ignored", "POST / HTTP/1.0\r\nHost: h\r\nExpect: x\r\nContent-Length: 1\r\n\r\na", "POST / h HTTP/1.0\nHost: h\nExpect: x\nContent-Length: 1\n\na"},
+		{"expectation of HTTP/1.0 is ignored", "POST / HTTP/1.0\r\nHost: h\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\na", "POST / h HTTP/1.0\nHost: h\nExpect: 100-continue\nContent-Length: 1\n\na"},
 	}
 	addr := start(t, &http1.Server{Handler: echo, Logger: quiet()})
 	for _, tt := range tests {

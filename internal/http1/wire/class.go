@@ -123,7 +123,8 @@ func TrimOWS(s string) string {
 // IsHost reports whether s is host[":"port] as the Host field and :authority may
 // carry it: a name or IPv4 address of letters, digits and "-._~", or an IPv6
 // address in brackets; a port of one to five digits. User information, escapes, "/",
-// and an empty host are refused, though RFC 3986 knows them: nobody names a gateway so.
+// empty labels and an empty host are refused, though RFC 3986 knows them: nobody names a
+// gateway so.
 func IsHost(s string) bool {
 	host := s
 	if len(s) > 0 && s[0] == '[' {
@@ -145,7 +146,7 @@ func IsHost(s string) bool {
 			break
 		}
 	}
-	return len(host) > 0 && len(host) <= 255 && allOf(host, classHost)
+	return len(host) > 0 && len(host) <= 255 && host[0] != '.' && !strings.Contains(host, "..") && allOf(host, classHost)
 }
 
 // isPort reports whether s is ":" and one to five digits.

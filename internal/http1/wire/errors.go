@@ -29,6 +29,7 @@ var (
 	ErrNoColon      = bad("header line has no colon")
 	ErrName         = bad("header name is not a token")
 	ErrValue        = bad("header value contains a control character")
+	ErrTab          = bad("tab around the value of a field that decides framing or routing")
 	ErrTargetLong   = &Error{414, "request target is too long"}
 	ErrFieldsLarge  = &Error{431, "header is too large"}
 	ErrTooManyLines = &Error{431, "header has too many lines"}

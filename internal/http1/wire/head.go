@@ -161,5 +161,28 @@ func ParseField(line string) (message.Field, error) {
 	if !IsValue(value) {
 		return message.Field{}, ErrValue
 	}
-	return message.Field{Name: line[:colon], Value: TrimOWS(value)}, nil
+	f := message.Field{Name: line[:colon], Value: TrimOWS(value)}
+	if len(f.Value) < len(value) && steers(f.Name) && strings.IndexByte(value, '\t') >= 0 {
+		return message.Field{}, ErrTab
+	}
+	return f, nil
+}
+
+// steers reports whether a field decides framing or routing. In these, tabs around the
+// value are refused although RFC 9110 allows them: nginx, for one, takes them for a part
+// of the value.
+func steers(name string) bool {
+	switch len(name) {
+	case 4:
+		return message.EqualName(name, "Host")
+	case 6:
+		return message.EqualName(name, "Expect")
+	case 10:
+		return message.EqualName(name, "Connection")
+	case 14:
+		return message.EqualName(name, "Content-Length")
+	case 17:
+		return message.EqualName(name, "Transfer-Encoding")
+	}
+	return false
 }
