@@ -2,7 +2,6 @@ package countertest
 
 import (
 	"bytes"
-	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -32,16 +31,34 @@ type Server struct {
 // machine without one fails the test.
 func StartServer(t testing.TB, args ...string) *Server {
 	t.Helper()
+	port := freePort(t)
+	return start(t, port, append([]string{"--port", port}, args...))
+}
+
+// StartTLSServer runs a server that listens with TLS only, and takes clients with the
+// same certificate only. The server's user must be able to read the files.
+func StartTLSServer(t testing.TB, cert, key string) *Server {
+	t.Helper()
+	port := freePort(t)
+	return start(t, port, []string{
+		"--port", "0", "--tls-port", port, "--tls-cert-file", cert, "--tls-key-file", key, "--tls-ca-cert-file", cert,
+	})
+}
+
+func freePort(t testing.TB) string {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}
-	port := l.Addr().(*net.TCPAddr).Port
-	l.Close()
-	s := &Server{t: t, Addr: fmt.Sprintf("127.0.0.1:%d", port), dir: serverDir(t)}
-	s.args = append([]string{
-		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no",
-	}, args...)
+	defer l.Close()
+	return strconv.Itoa(l.Addr().(*net.TCPAddr).Port)
+}
+
+func start(t testing.TB, port string, args []string) *Server {
+	t.Helper()
+	s := &Server{t: t, Addr: net.JoinHostPort("127.0.0.1", port), dir: serverDir(t)}
+	s.args = append([]string{"--bind", "127.0.0.1", "--dir", s.dir, "--save", "", "--appendonly", "no", "--daemonize", "no"}, args...)
 	t.Cleanup(s.Kill)
 	s.Start()
 	return s

@@ -5,6 +5,8 @@ import (
 	"sync/atomic"
 	"testing"
 
+	driver "github.com/valkey-io/valkey-go"
+
 	"gatehouse/internal/counter"
 	"gatehouse/internal/counter/countertest"
 	"gatehouse/internal/counter/valkey"
@@ -54,4 +56,17 @@ func TestSuite(t *testing.T) {
 		c := newCluster(t)
 		return countertest.Kind{Clock: c.clock, Open: c.run}
 	})
+}
+
+// command runs one command at the server, past the counters.
+func (c *cluster) command(t *testing.T, args ...string) {
+	t.Helper()
+	client, err := driver.NewClient(driver.ClientOption{InitAddress: []string{c.server.Addr}, DisableCache: true, ForceSingleClient: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	if err := client.Do(t.Context(), client.B().Arbitrary(args...).Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
 }

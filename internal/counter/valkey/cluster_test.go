@@ -1,0 +1,396 @@
+package valkey_test
+
+import (
+	"context"
+	"fmt"
+	"runtime"
+	"sync"
+	"testing"
+	"time"
+
+	"gatehouse/internal/counter"
+	"gatehouse/internal/counter/countertest"
+	"gatehouse/internal/counter/valkey"
+)
+
+// openFlaky returns a node whose exchanges fail as told.
+func (c *cluster) openFlaky(t *testing.T, loss float64) (*counter.Set, *countertest.Flaky) {
+	t.Helper()
+	server, err := valkey.New("valkey://" + c.server.Addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(server.Close)
+	n := nodes.Add(1)
+	flaky := countertest.NewFlaky(server, loss, uint64(n))
+	s, err := counter.Open(t.Context(), counter.Options{Clock: c.clock, Ledger: &c.ledger, Server: flaky, Node: fmt.Sprint("node", n)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s, flaky
+}
+
+// overload takes from a bucket at every node without pause for d, and returns what
+// each node admitted.
+func overload(sets []*counter.Set, clock counter.Clock, l counter.Limit, d time.Duration) []int {
+	got := make([]int, len(sets))
+	var wg sync.WaitGroup
+	for i, s := range sets {
+		wg.Go(func() {
+			b := s.Bucket("b", l)
+			for start := time.Now(); time.Since(start) < d; runtime.Gosched() {
+				if b.Take(clock.Now()) {
+					got[i]++
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return got
+}
+
+func sum(ns []int) (total int) {
+	for _, n := range ns {
+		total += n
+	}
+	return total
+}
+
+// spendFor spends a quota at every node until nobody was admitted for a while.
+func spendFor(sets []*counter.Set, clock counter.Clock, a counter.Allowance, quiet time.Duration) []int {
+	got := make([]int, len(sets))
+	var wg sync.WaitGroup
+	for i, s := range sets {
+		wg.Go(func() {
+			q := s.Quota("q", a)
+			for last := time.Now(); time.Since(last) < quiet; {
+				if q.Spend(clock.Now()) {
+					got[i]++
+					last = time.Now()
+				} else {
+					time.Sleep(time.Millisecond)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return got
+}
+
+func TestClusterKeepsOneRate(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var sets []*counter.Set
+	for range 3 {
+		s, _ := c.run(t)
+		sets = append(sets, s)
+	}
+	l := counter.Limit{Rate: 2000, Burst: 200}
+	start := time.Now()
+	got := overload(sets, c.clock, l, 3*time.Second)
+	bound := 1.02 * (float64(l.Burst) + l.Rate*time.Since(start).Seconds())
+	if n := float64(sum(got)); n > bound || n < bound*0.6 {
+		t.Errorf("three nodes admitted %v, together %.0f; want at most %.0f and not much less", got, n, bound)
+	}
+	for _, n := range got {
+		if n < sum(got)/10 {
+			t.Errorf("three nodes admitted %v under the same load: one starved", got)
+		}
+	}
+}
+
+func TestClusterQuotaIsExact(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var sets []*counter.Set
+	for range 3 {
+		s, _ := c.run(t)
+		sets = append(sets, s)
+	}
+	got := spendFor(sets, c.clock, counter.Allowance{Limit: 5000, Period: counter.Month}, 3*time.Second)
+	if sum(got) != 5000 {
+		t.Errorf("three nodes admitted %v, together %d, want 5000", got, sum(got))
+	}
+}
+
+// Answers that get lost after the server acted cost no unit and count none twice.
+func TestLostAnswersChangeNoQuota(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var sets []*counter.Set
+	for range 2 {
+		s, _ := c.openFlaky(t, 0.3)
+		countertest.Run(t, s)
+		sets = append(sets, s)
+	}
+	got := spendFor(sets, c.clock, counter.Allowance{Limit: 500, Period: counter.Month}, 5*time.Second)
+	if sum(got) != 500 {
+		t.Errorf("two nodes admitted %v, together %d, want 500", got, sum(got))
+	}
+}
+
+// take waits until one unit could be spent.
+func take(t *testing.T, q *counter.Quota, clock counter.Clock) {
+	t.Helper()
+	for until := time.Now().Add(10 * time.Second); !q.Spend(clock.Now()); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("no unit could be spent in 10 s")
+		}
+	}
+}
+
+func TestDrainReturnsLeases(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a := counter.Allowance{Limit: 100, Period: counter.Month}
+	first, stop := c.run(t)
+	take(t, first.Quota("q", a), c.clock)
+	stop()
+	second, _ := c.run(t)
+	if got := spendFor([]*counter.Set{second}, c.clock, a, 2*time.Second); got[0] != 99 {
+		t.Errorf("after a node that used 1 of 100 units drained, the other admitted %d, want 99", got[0])
+	}
+}
+
+// What a crashed node had leased stays used: nobody knows what it admitted.
+func TestCrashedNodesLeaseCountsAsUsed(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a := counter.Allowance{Limit: 1000, Period: counter.Month}
+	crashing, link := c.openFlaky(t, 0)
+	stop := countertest.Run(t, crashing)
+	q := crashing.Quota("q", a)
+	for range 50 {
+		take(t, q, c.clock)
+	}
+	link.Cut()
+	held := q.Left(c.clock.Now())
+	if held == 0 {
+		t.Fatal("the node holds no lease that could be lost")
+	}
+	other, _ := c.run(t)
+	got := int64(spendFor([]*counter.Set{other}, c.clock, a, 2*time.Second)[0])
+	if got != 1000-50-held {
+		t.Errorf("a node that admitted 50 crashed with %d units leased; the other admitted %d, want %d", held, got, 1000-50-held)
+	}
+	// The part that it may still spend, should it live, is what makes this right.
+	lone := 0
+	for q.Spend(c.clock.Now()) {
+		lone++
+	}
+	if int64(lone) > held {
+		t.Errorf("the cut node spent %d units of a lease of %d", lone, held)
+	}
+	stop()
+}
+
+// An emptied server is refilled from the ledger before it grants anything: the quota
+// holds across its restart, to the unit.
+func TestEmptiedServerIsRefilled(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a := counter.Allowance{Limit: 3000, Period: counter.Month}
+	var sets []*counter.Set
+	for range 2 {
+		s, _ := c.run(t)
+		sets = append(sets, s)
+	}
+	total := 0
+	for range 3 {
+		for _, s := range sets {
+			q := s.Quota("q", a)
+			for range 200 {
+				take(t, q, c.clock)
+				total++
+			}
+		}
+		c.server.Kill()
+		c.server.Start()
+	}
+	total += sum(spendFor(sets, c.clock, a, 4*time.Second))
+	if total != 3000 {
+		t.Errorf("admitted %d across three restarts of an empty server, want 3000", total)
+	}
+}
+
+// A server that comes back with what it saved long ago is corrected too.
+func TestRolledBackServerIsCorrected(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a := counter.Allowance{Limit: 2000, Period: counter.Month}
+	s, _ := c.run(t)
+	q := s.Quota("q", a)
+	for range 100 {
+		take(t, q, c.clock)
+	}
+	c.command(t, "SAVE")
+	for range 700 {
+		take(t, q, c.clock)
+	}
+	c.server.Kill()
+	c.server.Start()
+	late, _ := c.run(t) // a node that knows nothing of the time before
+	total := 800 + sum(spendFor([]*counter.Set{late, s}, c.clock, a, 4*time.Second))
+	if total != 2000 {
+		t.Errorf("admitted %d across a restart with old data, want 2000", total)
+	}
+}
+
+// FLUSHALL empties a server without a restart.
+func TestFlushedServerIsRefilled(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	a := counter.Allowance{Limit: 500, Period: counter.Month}
+	s, _ := c.run(t)
+	q := s.Quota("q", a)
+	for range 300 {
+		take(t, q, c.clock)
+	}
+	c.command(t, "FLUSHALL")
+	total := 300 + sum(spendFor([]*counter.Set{s}, c.clock, a, 2*time.Second))
+	if total != 500 {
+		t.Errorf("admitted %d across FLUSHALL, want 500", total)
+	}
+	b := s.Bucket("b", counter.Limit{Rate: 0.001, Burst: 100})
+	n := 0
+	for until := time.Now().Add(500 * time.Millisecond); time.Now().Before(until); {
+		if b.Take(c.clock.Now()) {
+			n++
+		}
+	}
+	c.command(t, "FLUSHALL")
+	for until := time.Now().Add(500 * time.Millisecond); time.Now().Before(until); {
+		if b.Take(c.clock.Now()) {
+			n++
+		}
+	}
+	if n != 100 {
+		t.Errorf("a bucket of 100 admitted %d across FLUSHALL", n)
+	}
+}
+
+// With the server away quotas are refused once leases are used up, rates run on local
+// shares, and no request waits for anything.
+func TestServerAway(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	var sets []*counter.Set
+	for range 2 {
+		s, _ := c.run(t)
+		sets = append(sets, s)
+	}
+	a := counter.Allowance{Limit: 1 << 40, Period: counter.Month}
+	l := counter.Limit{Rate: 100, Burst: 50}
+	for _, s := range sets {
+		take(t, s.Quota("q", a), c.clock)
+	}
+	overload(sets, c.clock, l, 2*time.Second)
+	c.server.Kill()
+	for _, s := range sets {
+		for until := time.Now().Add(10 * time.Second); !s.Away(); time.Sleep(time.Millisecond) {
+			if time.Now().After(until) {
+				t.Fatal("a node does not notice that the server is away")
+			}
+		}
+	}
+	start := time.Now()
+	got := sum(overload(sets, c.clock, l, 2*time.Second))
+	// The local shares' rate, and what they gained while nobody asked.
+	if most := 100*time.Since(start).Seconds() + 55; float64(got) > most || got < 50 {
+		t.Errorf("with the server away two nodes admitted %d, want some and at most %.0f", got, most)
+	}
+	for _, s := range sets {
+		q := s.Quota("q", a)
+		for q.Spend(c.clock.Now()) {
+		}
+		for range 1000 {
+			if q.Spend(c.clock.Now()) {
+				t.Fatal("a unit was spent that was not leased")
+			}
+		}
+		fresh := s.Quota("fresh", a)
+		if fresh.Spend(c.clock.Now()) {
+			t.Error("a quota without a lease was spent while the server was away")
+		}
+	}
+	// Back again, empty: no burst, and quotas go on.
+	c.server.Start()
+	start = time.Now()
+	got = sum(overload(sets, c.clock, l, 3*time.Second))
+	if most := 1.02*100*time.Since(start).Seconds() + 25; float64(got) > most || got < 100 {
+		t.Errorf("after the server came back empty two nodes admitted %d, want at most %.0f and not nothing", got, most)
+	}
+	for _, s := range sets {
+		take(t, s.Quota("q", a), c.clock)
+	}
+}
+
+// A server that hangs holds up no request: decisions go on, bounded by patience.
+func TestServerHangs(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	s, _ := c.run(t)
+	l := counter.Limit{Rate: 1000, Burst: 100}
+	overload([]*counter.Set{s}, c.clock, l, 200*time.Millisecond)
+	c.server.Freeze()
+	start := time.Now()
+	got := sum(overload([]*counter.Set{s}, c.clock, l, 2*time.Second))
+	elapsed := time.Since(start)
+	c.server.Thaw()
+	if most := 1000*elapsed.Seconds() + 250; float64(got) > most || got < 500 {
+		t.Errorf("with the server hanging for %v, %d were admitted, want at most %.0f and most of them", elapsed, got, most)
+	}
+	start = time.Now()
+	got = sum(overload([]*counter.Set{s}, c.clock, l, time.Second))
+	if most := 1000*time.Since(start).Seconds() + 110; float64(got) > most {
+		t.Errorf("after the server went on, %d were admitted in a second, want at most %.0f: no burst", got, most)
+	}
+}
+
+// The server's clock may be wrong, and may change: a bucket's time in the server's future
+// does not close it, and one in its past does not fill it.
+func TestServerWithAWrongClock(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	s, _ := c.run(t)
+	l := counter.Limit{Rate: 200, Burst: 100}
+	overload([]*counter.Set{s}, c.clock, l, time.Second)
+	for _, at := range []string{"1", "4102444800000000"} {
+		c.command(t, "HSET", "gatehouse:rate:b", "at", at)
+		start := time.Now()
+		got := sum(overload([]*counter.Set{s}, c.clock, l, time.Second))
+		if most := 200*1.02*time.Since(start).Seconds() + 20; float64(got) > most || got < 100 {
+			t.Errorf("bucket last seen at %s: admitted %d in a second, want about 200 and at most %.0f", at, got, most)
+		}
+	}
+}
+
+// One hot key must not keep others from their leases.
+func TestHotKeyStarvesNobody(t *testing.T) {
+	t.Parallel()
+	c := newCluster(t)
+	s, _ := c.run(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		hot := s.Bucket("hot", counter.Limit{Rate: 10, Burst: 10})
+		for ctx.Err() == nil {
+			hot.Take(c.clock.Now())
+			runtime.Gosched()
+		}
+	})
+	for i := range 50 {
+		b := s.Bucket(fmt.Sprint("calm", i), counter.Limit{Rate: 10, Burst: 10})
+		admitted := 0
+		for range 5 {
+			if b.Take(c.clock.Now()) {
+				admitted++
+			}
+		}
+		if admitted != 5 {
+			t.Errorf("calm bucket %d admitted %d of 5", i, admitted)
+		}
+	}
+	cancel()
+	wg.Wait()
+}
