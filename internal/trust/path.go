@@ -62,8 +62,7 @@ func (b *Bundle) search(leaf *node, now time.Time) (*Path, error) {
 			return nil, r
 		}
 	}
-	s := search{bundle: b, now: now, path: make([]*node, 1, 8), checks: maxSignatureChecks, steps: maxSearchSteps, comparisons: maxComparisons}
-	s.path[0] = leaf
+	s := newSearch(b, leaf, now)
 	if leaf.anchor {
 		return s.result(), nil
 	}
@@ -85,8 +84,16 @@ type search struct {
 	now    time.Time
 	path   []*node
 
+	anyPurpose bool // the leaf is no client certificate
+
 	checks, steps, comparisons int // what may still be spent
 	refusal                    *Refusal
+}
+
+func newSearch(b *Bundle, leaf *node, now time.Time) *search {
+	s := &search{bundle: b, now: now, path: make([]*node, 1, 8), checks: maxSignatureChecks, steps: maxSearchSteps, comparisons: maxComparisons}
+	s.path[0] = leaf
+	return s
 }
 
 // extend tries every issuer of the last certificate of the path and reports
@@ -132,10 +139,13 @@ func (s *search) fits(child, parent *node) bool {
 	if limit := s.bundle.maxCAs; limit > 0 && depth > limit {
 		return s.note(child.refuse(ChainTooLong, ""), depth-1)
 	}
-	for _, r := range []*Refusal{parent.flaw, parent.mayIssue(), parent.validAt(s.now, depth), parent.usableByClient(false)} {
+	for _, r := range []*Refusal{parent.flaw, parent.mayIssue(), parent.validAt(s.now, depth)} {
 		if r != nil {
 			return s.note(r, depth)
 		}
+	}
+	if r := parent.usableByClient(false); r != nil && !s.anyPurpose {
+		return s.note(r, depth)
 	}
 	if !keyFits(child.cert, parent.cert) {
 		return false

@@ -75,6 +75,11 @@ func (s *Session) Judge(ctx context.Context, store *Store, now time.Time) *Verdi
 		return v
 	}
 	v := snapshot.judge(ctx, s.leaf, now)
+	if v.Revocation.Status == StatusUnknown && snapshot.Revocation.Source != nil && snapshot.Revocation.Source.Discover(ctx, v.Path.Chain) {
+		if snapshot = store.Load(); snapshot != nil {
+			v = snapshot.judge(ctx, s.leaf, now)
+		}
+	}
 	if s != none {
 		s.kept.Store(v)
 	}

@@ -11,6 +11,7 @@
 package dn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -43,8 +44,7 @@ type RDN []Attribute
 // A Name is a sequence of RDNs in encoded order: most general first, usually.
 type Name []RDN
 
-// Parse reads an encoded Name (RFC 5280 section 4.1.2.4). The result does not
-// keep der but for the DER fields of its attributes.
+// Parse reads an encoded Name (RFC 5280 section 4.1.2.4). The result does not keep der.
 func Parse(der []byte) (Name, error) {
 	if len(der) > MaxSize {
 		return nil, fmt.Errorf("distinguished name has %d octets, want at most %d", len(der), MaxSize)
@@ -92,7 +92,7 @@ func parseRDN(set cryptobyte.String) (RDN, error) {
 		}
 		element := value
 		element.ReadAnyASN1(&content, &tag)
-		a := Attribute{OID: string(oid), DER: []byte(value)}
+		a := Attribute{OID: string(oid), DER: bytes.Clone(value)}
 		var err error
 		if a.Text, a.IsText, err = decodeText(tag, content); err != nil {
 			return nil, err

@@ -1,6 +1,7 @@
 package dn
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -80,7 +81,7 @@ func ReadGeneralName(in *cryptobyte.String) (GeneralName, error) {
 		}
 		n.Text = string(content)
 	case IPAddress:
-		n.IP = []byte(content)
+		n.IP = bytes.Clone(content)
 	case DirectoryName:
 		var err error
 		if n.Directory, err = Parse(content); err != nil {
