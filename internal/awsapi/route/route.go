@@ -109,9 +109,8 @@ func (r *route) weight() int {
 }
 
 // Find returns what a request means. The path is the escaped one. Among the operations
-// whose path and fixed query parameters fit, the one wins whose requirements are met
-// and that has most of them; when none has its requirements met, the first that fits
-// wins, so that the validator can name what is missing.
+// whose path and fixed query parameters fit, the one wins that asks for most (score);
+// what it misses all the same, the validator names.
 func (t *Table) Find(method, path string, query url.Values, header http.Header) (Match, bool) {
 	var best *route
 	var bestLabels []string
@@ -139,8 +138,10 @@ func (t *Table) Find(method, path string, query url.Values, header http.Header) 
 	return m, m.setLabels(best, bestLabels)
 }
 
-// score is -1 when the fixed query parameters do not fit, 0 when a required member is
-// missing, and otherwise grows with the requirements that are met.
+// score is -1 when the fixed query parameters do not fit. Otherwise it grows with their
+// number first, and then with the number of required members when all are there: an
+// upload of a part is not one without its part number, but "mode=import" is an import
+// whatever else is missing.
 func (r *route) score(query url.Values, header http.Header) int {
 	for _, p := range r.query {
 		values, ok := query[p.name]
@@ -150,10 +151,10 @@ func (r *route) score(query url.Values, header http.Header) int {
 	}
 	for _, m := range r.members {
 		if m.Loc == schema.QueryParam && !query.Has(m.Wire) || m.Loc == schema.Header && header.Get(m.Wire) == "" {
-			return 0
+			return 100 * len(r.query)
 		}
 	}
-	return 1 + 2*(len(r.query)+len(r.members))
+	return 100*len(r.query) + 1 + len(r.members)
 }
 
 // matchPath returns the escaped labels of a path that fits.
