@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
+	"strings"
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/schema"
@@ -90,6 +92,7 @@ func (x *exchange) takeBody(auth Authentication) error {
 	body := x.r.Body
 	if auth.Body != nil {
 		body = auth.Body
+		x.describeBody(auth.Length)
 	}
 	if op := x.request.Operation; op != nil && streams(op.In) {
 		if body == nil {
@@ -111,6 +114,30 @@ func (x *exchange) takeBody(auth Authentication) error {
 		return x.takeForm()
 	}
 	return nil
+}
+
+// describeBody makes the headers that the operation reads those of the decoded body:
+// its length, and its encoding without the framing that was taken off.
+func (x *exchange) describeBody(length int64) {
+	if !strings.Contains(x.r.Header.Get("Content-Encoding"), "aws-chunked") {
+		return
+	}
+	h := x.r.Header.Clone()
+	h.Del("Content-Length")
+	if length >= 0 {
+		h.Set("Content-Length", strconv.FormatInt(length, 10))
+	}
+	var kept []string
+	for encoding := range strings.SplitSeq(strings.Join(h.Values("Content-Encoding"), ","), ",") {
+		if encoding = strings.TrimSpace(encoding); encoding != "" && encoding != "aws-chunked" {
+			kept = append(kept, encoding)
+		}
+	}
+	h.Del("Content-Encoding")
+	if len(kept) > 0 {
+		h.Set("Content-Encoding", strings.Join(kept, ","))
+	}
+	x.request.Header = h
 }
 
 // streams reports whether the payload of the input is not held in memory.

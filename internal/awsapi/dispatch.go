@@ -188,7 +188,7 @@ func (x *exchange) findOperation() error {
 	switch svc.Protocol {
 	case schema.JSON11:
 		prefix, name, _ := strings.Cut(x.r.Header.Get("X-Amz-Target"), ".")
-		if prefix != svc.TargetPrefix {
+		if prefix != svc.TargetPrefix || x.r.Method != http.MethodPost {
 			name = ""
 		}
 		return x.setOperation(name, awserr.New("UnknownOperationException", http.StatusBadRequest, ""))

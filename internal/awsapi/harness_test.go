@@ -26,6 +26,7 @@ type fixture struct {
 	accesses []awsapi.Access
 	refuse   error                  // what Authorize answers
 	replace  func([]byte) io.Reader // the body that Authenticate puts in place of S3's
+	length   int64                  // of that body
 	log      bytes.Buffer
 }
 
@@ -64,7 +65,7 @@ func (f *fixture) Authenticate(r *http.Request, service string) (awsapi.Authenti
 		if err != nil {
 			return a, err
 		}
-		a.Body = io.NopCloser(f.replace(body))
+		a.Body, a.Length = io.NopCloser(f.replace(body)), f.length
 	}
 	return a, nil
 }

@@ -63,6 +63,9 @@ func (Codec) Answer(w http.ResponseWriter, op *schema.Operation, out any, ids wi
 	h := w.Header()
 	setIDs(h, ids)
 	status := binding.Encode(h, op, out)
+	if h.Get("Content-Range") != "" { // which no member of the model says (RFC 9110 section 15.3.7)
+		status = http.StatusPartialContent
+	}
 	v := reflect.ValueOf(out)
 	m, i := op.Out.PayloadMember()
 	if m == nil {
