@@ -244,3 +244,8 @@ func Of(s string) Value {
 	d := &document{text: s, nodes: []node{{end: uint32(len(s)), kind: String}}, permissive: true}
 	return Value{d, 0}
 }
+
+// Contains reports whether part is v itself or lies within it, in the same document.
+func Contains(v, part Value) bool {
+	return v.doc != nil && v.doc == part.doc && v.i <= part.i && part.i < v.doc.after(v.i)
+}
