@@ -75,6 +75,25 @@ func TestQueryRoundTrip(t *testing.T) {
 	}
 }
 
+func (b *iamBackend) UpdateRole(context.Context, *iam.UpdateRoleInput) (*iam.UpdateRoleOutput, error) {
+	return nil, nil
+}
+
+// An answer has a result element when the model says so, even an empty one: clients
+// look for it.
+func TestQueryResultElement(t *testing.T) {
+	f := serve(t, iam.Bind(&iamBackend{}))
+	for action, want := range map[string]string{
+		"UpdateRole": `<UpdateRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><UpdateRoleResult></UpdateRoleResult><ResponseMetadata><RequestId>`,
+		"DeleteRole": `<DeleteRoleResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/"><ResponseMetadata><RequestId>`,
+	} {
+		res := f.raw(t, "POST", "/", "Action="+action+"&Version=2010-05-08&RoleName=r", "Authorization: "+signed("iam"), "Content-Type: application/x-www-form-urlencoded")
+		if got := text(t, res.Body); res.StatusCode != 200 || !strings.HasPrefix(got, want) {
+			t.Errorf("%d %s\nwant %s", res.StatusCode, got, want)
+		}
+	}
+}
+
 func TestQueryErrors(t *testing.T) {
 	b := &iamBackend{err: iam.NoSuchEntityException("The role with name gw cannot be found.")}
 	f := serve(t, iam.Bind(b))

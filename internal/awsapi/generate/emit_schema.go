@@ -60,7 +60,7 @@ func (p *pkg) emitOperations(b *bytes.Buffer) {
 		if op.Input != nil {
 			field(b, "InputRoot", op.Input.LocationName)
 		}
-		field(b, "OutputRoot", p.service.Roots.Value[op.Name])
+		field(b, "OutputRoot", p.outputRoot(op))
 		for _, name := range p.service.Unwrapped.Value {
 			mark(b, "Unwrapped", name == op.Name)
 		}
@@ -75,6 +75,15 @@ func (p *pkg) emitOperations(b *bytes.Buffer) {
 		b.WriteString("},\n")
 	}
 	b.WriteString("}\n\n")
+}
+
+// outputRoot is the XML element of an answer where it is not the shape's name: the
+// result wrapper of the Query protocol, which operations without an output lack.
+func (p *pkg) outputRoot(op operation) string {
+	if op.Output != nil && op.Output.ResultWrapper != "" {
+		return op.Output.ResultWrapper
+	}
+	return p.service.Roots.Value[op.Name]
 }
 
 func status(code int) int {

@@ -62,15 +62,16 @@ type modelShape struct {
 }
 
 type modelMember struct {
-	Shape        string   `json:"shape"`
-	Location     string   `json:"location"`
-	LocationName string   `json:"locationName"`
-	Streaming    bool     `json:"streaming"`
-	Flattened    bool     `json:"flattened"`
-	Token        bool     `json:"idempotencyToken"`
-	XMLAttribute bool     `json:"xmlAttribute"`
-	XMLNamespace xmlSpace `json:"xmlNamespace"`
-	Time         string   `json:"timestampFormat"`
+	Shape         string   `json:"shape"`
+	Location      string   `json:"location"`
+	LocationName  string   `json:"locationName"`
+	ResultWrapper string   `json:"resultWrapper"`
+	Streaming     bool     `json:"streaming"`
+	Flattened     bool     `json:"flattened"`
+	Token         bool     `json:"idempotencyToken"`
+	XMLAttribute  bool     `json:"xmlAttribute"`
+	XMLNamespace  xmlSpace `json:"xmlNamespace"`
+	Time          string   `json:"timestampFormat"`
 }
 
 // xmlSpace is a namespace; models write it as an object or as a plain string.

@@ -26,10 +26,10 @@ func (Codec) Decode(req *wire.Request, in any) error {
 // Answer writes the operation's output inside its wrappers. Operations without an
 // output have no result element.
 func (Codec) Answer(w http.ResponseWriter, op *schema.Operation, out any, ids wire.IDs) error {
-	response, result := op.Name+"Response", op.Name+"Result"
+	response := op.Name + "Response"
 	b := xmlbody.Open(nil, response, op.Service.XMLNamespace)
-	if len(op.Out.Members) > 0 {
-		b = xmlbody.Append(b, result, "", op.Out, out)
+	if op.OutputRoot != "" {
+		b = xmlbody.Append(b, op.OutputRoot, "", op.Out, out)
 	}
 	b = xmlbody.Open(b, "ResponseMetadata", "")
 	b = xmlbody.Element(b, "RequestId", ids.Request)

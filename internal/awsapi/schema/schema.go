@@ -129,7 +129,8 @@ type Operation struct {
 	Output string // name of the shape; never ""
 	// InputRoot is the XML element of the input when it is not a payload member.
 	InputRoot string
-	// OutputRoot is the XML element of the answer, or "" for the shape's name.
+	// OutputRoot is the XML element of the answer. In the Query protocol "" means that
+	// there is none, in REST-XML that it is called like the shape.
 	OutputRoot string
 	// Unwrapped: the only body member of the output is itself the XML root.
 	Unwrapped bool

@@ -24,17 +24,17 @@ var Service = sync.OnceValue(func() *schema.Service {
 })
 
 var operations = []schema.Operation{
-	{Name: "AssumeRole", Status: 200, Input: "AssumeRoleRequest", Output: "AssumeRoleResponse", Handler: schema.Bind(Backend.AssumeRole)},
-	{Name: "AssumeRoleWithSAML", Status: 200, Input: "AssumeRoleWithSAMLRequest", Output: "AssumeRoleWithSAMLResponse", Handler: schema.Bind(Backend.AssumeRoleWithSAML)},
-	{Name: "AssumeRoleWithWebIdentity", Status: 200, Input: "AssumeRoleWithWebIdentityRequest", Output: "AssumeRoleWithWebIdentityResponse", Handler: schema.Bind(Backend.AssumeRoleWithWebIdentity)},
-	{Name: "AssumeRoot", Status: 200, Input: "AssumeRootRequest", Output: "AssumeRootResponse", Handler: schema.Bind(Backend.AssumeRoot)},
-	{Name: "DecodeAuthorizationMessage", Status: 200, Input: "DecodeAuthorizationMessageRequest", Output: "DecodeAuthorizationMessageResponse", Handler: schema.Bind(Backend.DecodeAuthorizationMessage)},
-	{Name: "GetAccessKeyInfo", Status: 200, Input: "GetAccessKeyInfoRequest", Output: "GetAccessKeyInfoResponse", Handler: schema.Bind(Backend.GetAccessKeyInfo)},
-	{Name: "GetCallerIdentity", Status: 200, Input: "GetCallerIdentityRequest", Output: "GetCallerIdentityResponse", Handler: schema.Bind(Backend.GetCallerIdentity)},
-	{Name: "GetDelegatedAccessToken", Status: 200, Input: "GetDelegatedAccessTokenRequest", Output: "GetDelegatedAccessTokenResponse", Handler: schema.Bind(Backend.GetDelegatedAccessToken)},
-	{Name: "GetFederationToken", Status: 200, Input: "GetFederationTokenRequest", Output: "GetFederationTokenResponse", Handler: schema.Bind(Backend.GetFederationToken)},
-	{Name: "GetSessionToken", Status: 200, Input: "GetSessionTokenRequest", Output: "GetSessionTokenResponse", Handler: schema.Bind(Backend.GetSessionToken)},
-	{Name: "GetWebIdentityToken", Status: 200, Input: "GetWebIdentityTokenRequest", Output: "GetWebIdentityTokenResponse", Handler: schema.Bind(Backend.GetWebIdentityToken)},
+	{Name: "AssumeRole", Status: 200, Input: "AssumeRoleRequest", Output: "AssumeRoleResponse", OutputRoot: "AssumeRoleResult", Handler: schema.Bind(Backend.AssumeRole)},
+	{Name: "AssumeRoleWithSAML", Status: 200, Input: "AssumeRoleWithSAMLRequest", Output: "AssumeRoleWithSAMLResponse", OutputRoot: "AssumeRoleWithSAMLResult", Handler: schema.Bind(Backend.AssumeRoleWithSAML)},
+	{Name: "AssumeRoleWithWebIdentity", Status: 200, Input: "AssumeRoleWithWebIdentityRequest", Output: "AssumeRoleWithWebIdentityResponse", OutputRoot: "AssumeRoleWithWebIdentityResult", Handler: schema.Bind(Backend.AssumeRoleWithWebIdentity)},
+	{Name: "AssumeRoot", Status: 200, Input: "AssumeRootRequest", Output: "AssumeRootResponse", OutputRoot: "AssumeRootResult", Handler: schema.Bind(Backend.AssumeRoot)},
+	{Name: "DecodeAuthorizationMessage", Status: 200, Input: "DecodeAuthorizationMessageRequest", Output: "DecodeAuthorizationMessageResponse", OutputRoot: "DecodeAuthorizationMessageResult", Handler: schema.Bind(Backend.DecodeAuthorizationMessage)},
+	{Name: "GetAccessKeyInfo", Status: 200, Input: "GetAccessKeyInfoRequest", Output: "GetAccessKeyInfoResponse", OutputRoot: "GetAccessKeyInfoResult", Handler: schema.Bind(Backend.GetAccessKeyInfo)},
+	{Name: "GetCallerIdentity", Status: 200, Input: "GetCallerIdentityRequest", Output: "GetCallerIdentityResponse", OutputRoot: "GetCallerIdentityResult", Handler: schema.Bind(Backend.GetCallerIdentity)},
+	{Name: "GetDelegatedAccessToken", Status: 200, Input: "GetDelegatedAccessTokenRequest", Output: "GetDelegatedAccessTokenResponse", OutputRoot: "GetDelegatedAccessTokenResult", Handler: schema.Bind(Backend.GetDelegatedAccessToken)},
+	{Name: "GetFederationToken", Status: 200, Input: "GetFederationTokenRequest", Output: "GetFederationTokenResponse", OutputRoot: "GetFederationTokenResult", Handler: schema.Bind(Backend.GetFederationToken)},
+	{Name: "GetSessionToken", Status: 200, Input: "GetSessionTokenRequest", Output: "GetSessionTokenResponse", OutputRoot: "GetSessionTokenResult", Handler: schema.Bind(Backend.GetSessionToken)},
+	{Name: "GetWebIdentityToken", Status: 200, Input: "GetWebIdentityTokenRequest", Output: "GetWebIdentityTokenResponse", OutputRoot: "GetWebIdentityTokenResult", Handler: schema.Bind(Backend.GetWebIdentityToken)},
 }
 
 var others = []schema.Other{}
