@@ -24,6 +24,7 @@ var (
 	errHost       = &wire.Error{Status: 400, Reason: "Host is not that of :authority"}
 	errTargetForm = &wire.Error{Status: 400, Reason: ":path does not begin with a slash"}
 	errLength     = &wire.Error{Status: 400, Reason: "Content-Length is not one decimal number"}
+	errLengthLies = &wire.Error{Status: 400, Reason: "Content-Length is announced and no body follows"}
 	errExpect     = &wire.Error{Status: 417, Reason: "Expect is not 100-continue"}
 	errBodyLarge  = &wire.Error{Status: 413, Reason: "body is larger than the limit"}
 )
@@ -69,8 +70,12 @@ func (s *Server) fill(req *message.Request, r *http.Request) error {
 		}
 	}
 	if vs := r.Header["Content-Length"]; len(vs) > 0 {
-		if _, ok := wire.ParseLength(vs[0]); !ok || len(vs) > 1 {
+		n, ok := wire.ParseLength(vs[0])
+		if !ok || len(vs) > 1 {
 			return errLength
+		}
+		if n != r.ContentLength { // which is 0 when the head ended the stream
+			return errLengthLies
 		}
 	}
 	for _, v := range r.Header["Expect"] {

@@ -67,10 +67,12 @@ func (s *Server) init() {
 		// stand in between; it takes that for HTTP/2 without TLS.
 		protocols.SetUnencryptedHTTP2(true)
 		s.server = &http.Server{
-			Handler:           (*adapter)(s),
-			Protocols:         &protocols,
-			ReadHeaderTimeout: timeouts.Head,
-			IdleTimeout:       timeouts.Idle,
+			Handler: (*adapter)(s),
+
+			DisableGeneralOptionsHandler: true, // "OPTIONS *" is ours to refuse
+			Protocols:                    &protocols,
+			ReadHeaderTimeout:            timeouts.Head,
+			IdleTimeout:                  timeouts.Idle,
 			// The library counts 32 bytes per field on top (RFC 9113 section 6.5.2), so
 			// our own limit and its answer come first.
 			MaxHeaderBytes: s.limits.Header + s.limits.Target + 40*s.limits.Lines,
