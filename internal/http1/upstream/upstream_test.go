@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -224,8 +225,9 @@ func TestLyingBackend(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	silent := scripted(t, func(c net.Conn) { io.Copy(io.Discard, c) })
-	secure := httptest.NewTLSServer(http.NotFoundHandler())
-	secure.Config.ErrorLog = nil
+	secure := httptest.NewUnstartedServer(http.NotFoundHandler())
+	secure.Config.ErrorLog = log.New(io.Discard, "", 0)
+	secure.StartTLS()
 	defer secure.Close()
 	closed, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
