@@ -18,8 +18,7 @@ func (cn *conn) roundTrip(m *outgoing, resp *Response) (replay bool, err error) 
 	if err != nil && !cn.written && cn.reused {
 		return cn.x.over(netio.Now()) == 0, cn.fail(err)
 	}
-	var be bodyError
-	if errors.As(err, &be) {
+	if be, ok := err.(bodyError); ok {
 		e := cn.fail(be.err)
 		e.Kind, e.Err = RequestBody, be.err
 		return false, e
