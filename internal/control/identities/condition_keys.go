@@ -1,0 +1,221 @@
+package identities
+
+import (
+	"reflect"
+	"strings"
+	"time"
+
+	"gatehouse/internal/awsapi"
+	"gatehouse/internal/lang/iampolicy"
+)
+
+// callKeys are the condition keys of a management call (IAM User Guide, "AWS global
+// condition context keys"), computed when a policy asks. aws:ResourceTag is not among
+// them: tags of resources are not known here.
+type callKeys struct {
+	s      *Service
+	access *awsapi.Access
+	more   map[string]string // further keys of one operation
+}
+
+// Value implements iampolicy.Keys.
+func (k *callKeys) Value(name string) iampolicy.Value {
+	if v, ok := k.more[name]; ok {
+		return iampolicy.Text(v)
+	}
+	if v := k.ofPrincipal(name); v != (valueOrNone{}) {
+		return v.value()
+	}
+	call := k.access.Call
+	switch name {
+	case "aws:sourceip":
+		return iampolicy.Addr(call.Source)
+	case "aws:currenttime":
+		return iampolicy.Time(call.Received)
+	case "aws:epochtime":
+		return iampolicy.Number(call.Received.Unix())
+	case "aws:securetransport":
+		return iampolicy.Bool(call.TLS)
+	case "aws:useragent":
+		return text(call.UserAgent)
+	case "aws:requestedregion":
+		return text(call.Region)
+	case "aws:tokenissuetime":
+		if c := k.session(); c != nil {
+			return iampolicy.Time(time.Unix(c.Issued, 0))
+		}
+	case "aws:sourceidentity":
+		if c := k.session(); c != nil {
+			return text(c.Source)
+		}
+	case "aws:tagkeys":
+		keys, _ := membersOf(k.access.Input).tags()
+		return iampolicy.Texts(keys)
+	case "iam:policyarn":
+		return text(membersOf(k.access.Input).text("PolicyArn"))
+	case "iam:permissionsboundary":
+		return k.boundary()
+	}
+	if tag, ok := strings.CutPrefix(name, "aws:requesttag/"); ok {
+		keys, values := membersOf(k.access.Input).tags()
+		return tagValue(keys, values, tag)
+	}
+	return iampolicy.Value{}
+}
+
+// text is a value that is absent when it is empty.
+func text(s string) iampolicy.Value {
+	if s == "" {
+		return iampolicy.Value{}
+	}
+	return iampolicy.Text(s)
+}
+
+// valueOrNone is a text that may be there.
+type valueOrNone struct {
+	s  string
+	ok bool
+}
+
+func (v valueOrNone) value() iampolicy.Value { return iampolicy.Text(v.s) }
+
+// ofPrincipal are the keys that say who calls.
+func (k *callKeys) ofPrincipal(name string) (v valueOrNone) {
+	id := &k.access.Call.Identity
+	switch name {
+	case "aws:username":
+		v = valueOrNone{id.Name, id.Kind == awsapi.User}
+	case "aws:userid":
+		v = valueOrNone{id.ID, id.ID != ""}
+	case "aws:principalaccount":
+		v = valueOrNone{id.Account, id.Kind != awsapi.Anonymous}
+	case "aws:principaltype":
+		v.s, v.ok = map[awsapi.IdentityKind]string{awsapi.Anonymous: "Anonymous", awsapi.Root: "Account", awsapi.User: "User", awsapi.AssumedRole: "AssumedRole", awsapi.FederatedUser: "FederatedUser"}[id.Kind], true
+	case "aws:principalarn": // of the role, for its sessions
+		if v.s = id.RoleARN; v.s == "" {
+			v.s = id.ARN
+		}
+		v.ok = v.s != ""
+	default:
+		if tag, found := strings.CutPrefix(name, "aws:principaltag/"); found {
+			v.s, v.ok = k.principalTag(tag)
+		}
+	}
+	if !v.ok {
+		return valueOrNone{}
+	}
+	return v
+}
+
+// principalTag returns a tag of the session or else of the user or role. Names of tags
+// have no case here.
+func (k *callKeys) principalTag(name string) (string, bool) {
+	if c := k.session(); c != nil {
+		for key, value := range c.Tags {
+			if strings.EqualFold(key, name) {
+				return value, true
+			}
+		}
+	}
+	id := &k.access.Call.Identity
+	subjectID, _, _ := strings.Cut(id.ID, ":")
+	if sub := k.s.dir.subject(id.Account, subjectID); sub != nil {
+		for _, t := range sub.Tags {
+			if strings.EqualFold(t.Key, name) {
+				return t.Value, true
+			}
+		}
+	}
+	return "", false
+}
+
+func (k *callKeys) session() *session {
+	c, _ := k.access.Call.Identity.Session.(*session)
+	return c
+}
+
+// boundary is the boundary that the call sets or, for calls on a user or role that
+// exists, the one it has.
+func (k *callKeys) boundary() iampolicy.Value {
+	m := membersOf(k.access.Input)
+	if arn := m.text("PermissionsBoundary"); arn != "" {
+		return iampolicy.Text(arn)
+	}
+	if strings.HasPrefix(k.access.Action, "iam:Create") {
+		return iampolicy.Value{}
+	}
+	account := k.access.Call.Account
+	for _, of := range []*sort{&users, &roles} {
+		if name := m.text(of.title + "Name"); name != "" {
+			if sub := k.s.dir.named(of, account, name); sub != nil {
+				return text(sub.Boundary)
+			}
+		}
+	}
+	return iampolicy.Value{}
+}
+
+func tagValue(keys, values []string, name string) iampolicy.Value {
+	for i := range keys {
+		if strings.EqualFold(keys[i], name) {
+			return iampolicy.Text(values[i])
+		}
+	}
+	return iampolicy.Value{}
+}
+
+// members reads members of a generated input by name.
+type members struct{ v reflect.Value }
+
+func membersOf(input any) members {
+	v := reflect.ValueOf(input)
+	if v.Kind() == reflect.Pointer && !v.IsNil() {
+		v = v.Elem()
+	}
+	return members{v}
+}
+
+func (m members) field(name string) reflect.Value {
+	if m.v.Kind() != reflect.Struct {
+		return reflect.Value{}
+	}
+	return m.v.FieldByName(name)
+}
+
+// has reports whether the input's type has a member called name.
+func (m members) has(name string) bool { return m.field(name).IsValid() }
+
+// text returns a text member, "" when it is absent.
+func (m members) text(name string) string {
+	f := m.field(name)
+	if f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() && f.Elem().Kind() == reflect.String {
+		return f.Elem().String()
+	}
+	return ""
+}
+
+// tags returns the tags that the input sets, or the keys that it removes: a map
+// (apigateway, lambda, logs) or a list of structures (the others).
+func (m members) tags() (keys, values []string) {
+	for _, name := range []string{"Tags", "TagList"} {
+		f := m.field(name)
+		switch {
+		case !f.IsValid():
+		case f.Kind() == reflect.Map && f.Type().Key().Kind() == reflect.String:
+			for it := f.MapRange(); it.Next(); {
+				keys, values = append(keys, it.Key().String()), append(values, it.Value().String())
+			}
+		case f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.Struct:
+			for i := range f.Len() {
+				t := members{f.Index(i)}
+				keys, values = append(keys, t.text("Key")), append(values, t.text("Value"))
+			}
+		}
+	}
+	if f := m.field("TagKeys"); f.IsValid() && f.Kind() == reflect.Slice && f.Type().Elem().Kind() == reflect.String {
+		for i := range f.Len() {
+			keys, values = append(keys, f.Index(i).String()), append(values, "")
+		}
+	}
+	return keys, values
+}
