@@ -157,7 +157,7 @@ func TestSupersedes(t *testing.T) {
 
 // TestManyEntries holds the size in memory and finds each of them.
 func TestManyEntries(t *testing.T) {
-	const n = 200_000
+	const n = 50_000
 	r := rand.New(rand.NewPCG(1, 2))
 	serials := make([]*big.Int, n)
 	var b serialsBuilder
