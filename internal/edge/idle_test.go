@@ -94,7 +94,7 @@ func (readingEngine) ServeConn(_ context.Context, nc net.Conn, _ *message.Conn) 
 // TestManyIdleConnections holds 10,000 connections with client certificates; the clients are
 // in a process of their own.
 func TestManyIdleConnections(t *testing.T) {
-	const n = 10_000
+	const n = idleConnections
 	root := pkitest.Root(t, "Root", pkitest.Real)
 	cert := pkitest.Root(t, "CA", pkitest.Real).Server(t, "a.example.com").TLS()
 	tickets, err := NewTickets(nil)

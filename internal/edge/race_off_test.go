@@ -1,0 +1,5 @@
+//go:build !race
+
+package edge
+
+const idleConnections = 10_000
