@@ -124,12 +124,14 @@ func TestPanicIsAnInternalFailure(t *testing.T) {
 
 func TestUnimplementedSaysWho(t *testing.T) {
 	f, _, _ := gateway(t)
-	res := f.raw(t, "GET", "/vpclinks", "", "Authorization: "+signed("apigateway"))
-	var got struct{ Message string }
-	if err := json.Unmarshal([]byte(text(t, res.Body)), &got); err != nil {
-		t.Fatal(err)
-	}
-	if want := "Gatehouse does not implement the operation GetVpcLinks of apigateway."; res.StatusCode != 501 || got.Message != want {
-		t.Errorf("%d %q, want 501 %q", res.StatusCode, got.Message, want)
+	for path, name := range map[string]string{"/vpclinks": "GetVpcLinks", "/v2/apis/a/routes": "GetRoutes"} { // the latter of another API under the same name
+		res := f.raw(t, "GET", path, "", "Authorization: "+signed("apigateway"))
+		var got struct{ Message string }
+		if err := json.Unmarshal([]byte(text(t, res.Body)), &got); err != nil {
+			t.Fatal(err)
+		}
+		if want := "Gatehouse does not implement the operation " + name + " of apigateway."; res.StatusCode != 501 || got.Message != want {
+			t.Errorf("%d %q, want 501 %q", res.StatusCode, got.Message, want)
+		}
 	}
 }

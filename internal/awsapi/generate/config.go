@@ -22,6 +22,9 @@ type service struct {
 	Model string `json:"model"`
 	// Operations are the operations to serve; empty means all. The others become a list of names.
 	Operations []string `json:"operations"`
+	// AlsoKnown are models of services that share this one's name in signatures and are
+	// not served: their operations are known by name only.
+	AlsoKnown []string `json:"alsoKnown"`
 	// Code is the error code of a request that breaks the model.
 	Code string `json:"code"`
 	// InputPrefix: such errors name body members "<operation>Input.<path>".

@@ -67,9 +67,9 @@ func (p *pkg) emitOperations(b *bytes.Buffer) {
 		fmt.Fprintf(b, "Handler: schema.Bind(Backend.%s)},\n", op.Name)
 	}
 	b.WriteString("}\n\nvar others = []schema.Other{\n")
-	for _, name := range p.others {
-		fmt.Fprintf(b, "{Name: %q", name)
-		if op := p.model.Operations.get(name); rest {
+	for _, op := range p.others {
+		fmt.Fprintf(b, "{Name: %q", op.Name)
+		if rest {
 			fmt.Fprintf(b, ", Method: %q, URI: %q", op.HTTP.Method, op.HTTP.RequestURI)
 		}
 		b.WriteString("},\n")

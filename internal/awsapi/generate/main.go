@@ -52,7 +52,15 @@ func generate(modelDir string) (map[string][]byte, error) {
 		if err != nil {
 			return nil, err
 		}
-		pkg, err := generatePackage(&all[i], m)
+		var known []*model
+		for _, name := range all[i].AlsoKnown {
+			k, err := readModel(filepath.Join(modelDir, name))
+			if err != nil {
+				return nil, err
+			}
+			known = append(known, k)
+		}
+		pkg, err := generatePackage(&all[i], m, known...)
 		if err != nil {
 			return nil, err
 		}
@@ -63,14 +71,20 @@ func generate(modelDir string) (map[string][]byte, error) {
 	return files, nil
 }
 
-// generatePackage returns the files of one service's package by name.
-func generatePackage(s *service, m *model) (map[string][]byte, error) {
+// generatePackage returns the files of one service's package by name. Operations of the
+// known models are listed as not served.
+func generatePackage(s *service, m *model, known ...*model) (map[string][]byte, error) {
 	if err := s.apply(m); err != nil {
 		return nil, err
 	}
 	p, err := plan(s, m)
 	if err != nil {
 		return nil, err
+	}
+	for _, k := range known {
+		for _, name := range k.Operations.names {
+			p.others = append(p.others, k.Operations.get(name))
+		}
 	}
 	files := map[string][]byte{}
 	for name, emit := range map[string]func(*pkg, *bytes.Buffer){

@@ -11,8 +11,8 @@ type pkg struct {
 	service *service
 	model   *model
 	ops     []operation
-	others  []string // names of the operations that are not served
-	shapes  []string // reachable shapes that are not exceptions, in the model's order
+	others  []*modelOperation // that are not served
+	shapes  []string          // reachable shapes that are not exceptions, in the model's order
 	goName  map[string]string
 	roles   map[string]string // shape to what it is, for its comment
 	errors  []exception
@@ -41,7 +41,7 @@ func plan(s *service, m *model) (*pkg, error) {
 	inner := map[string]bool{}
 	for _, name := range m.Operations.names {
 		if !s.serves(name) {
-			p.others = append(p.others, name)
+			p.others = append(p.others, m.Operations.get(name))
 			continue
 		}
 		mo := m.Operations.get(name)
