@@ -7,9 +7,12 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
+	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/control/certificates"
+	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/restapis"
 )
 
@@ -19,8 +22,10 @@ func (s *Server) managementAPI() *awsapi.Server {
 	return awsapi.NewServer(awsapi.Config{
 		Services: []schema.Bound{
 			apigateway.Bind(&apiGateway{
-				RestAPIs: &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				RestAPIs:    &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				DomainNames: &domains.DomainNames{Store: s.store, Suffix: s.config.DomainSuffix},
 			}),
+			acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
 		},
 		Authenticator: s.auth,
 		Authorizer:    s.authorizer,
@@ -34,7 +39,14 @@ func (s *Server) managementAPI() *awsapi.Server {
 // apiGateway is the backend of API Gateway, from the packages that fill its parts.
 type apiGateway struct {
 	*restapis.RestAPIs
+	*domains.DomainNames
 	apigateway.Unimplemented
+}
+
+// certificateManager is the backend of ACM.
+type certificateManager struct {
+	*certificates.Certificates
+	acm.Unimplemented
 }
 
 // rootOnly allows the root key everything and others nothing.
