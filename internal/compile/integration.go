@@ -9,6 +9,8 @@ import (
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/jsonpath"
+	"gatehouse/internal/lang/mapping"
 	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
@@ -20,6 +22,19 @@ var integrationTypes = map[string]plan.IntegrationType{
 
 var passthroughs = map[string]plan.Passthrough{
 	"": plan.WhenNoMatch, "WHEN_NO_MATCH": plan.WhenNoMatch, "WHEN_NO_TEMPLATES": plan.WhenNoTemplates, "NEVER": plan.Never,
+}
+
+var contentHandlings = map[string]plan.ContentHandling{"": plan.ByType, "CONVERT_TO_TEXT": plan.ToText, "CONVERT_TO_BINARY": plan.ToBinary}
+
+// withPath compiles the JSONPath of a mapping that reads into a body.
+func withPath(m expression.Mapping) (plan.Mapped, error) {
+	out := plan.Mapped{Mapping: m}
+	if m.From.Source != expression.BodyPath {
+		return out, nil
+	}
+	var err error
+	out.Path, err = jsonpath.Compile(m.From.Name)
+	return out, err
 }
 
 // compileIntegration compiles what answers a method, with the stage's variables in place.
@@ -34,6 +49,8 @@ func compileIntegration(s *plan.Stage, i *model.Integration) (*plan.Integration,
 		HTTPMethod:  i.HTTPMethod,
 		Passthrough: passthroughs[i.PassthroughBehavior],
 		Stream:      i.ResponseTransferMode == "STREAM",
+
+		ContentHandling: contentHandlings[i.ContentHandling],
 	}
 	if out.HTTPMethod == "ANY" {
 		out.HTTPMethod = ""
@@ -46,10 +63,18 @@ func compileIntegration(s *plan.Stage, i *model.Integration) (*plan.Integration,
 		if m.To == expression.ToHeader && refusedHeader(m.Name) {
 			out.Broken = m.Name + " header already present"
 		}
-		out.Parameters = append(out.Parameters, m)
+		mapped, err := withPath(m)
+		if err != nil {
+			return nil, fmt.Errorf("request parameter %s: %w", key, err)
+		}
+		out.Parameters = append(out.Parameters, mapped)
 	}
 	for _, ct := range typesInOrder(i.RequestTemplates) {
-		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Text: i.RequestTemplates[ct]})
+		t, err := mapping.Compile(i.RequestTemplates[ct])
+		if err != nil {
+			return nil, fmt.Errorf("request template for %s: %w", ct, err)
+		}
+		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Template: t})
 	}
 	if kind == plan.HTTP || kind == plan.HTTPProxy {
 		compileAddress(s, i, out)
@@ -109,18 +134,28 @@ func compileResponses(i *model.Integration, out *plan.Integration) error {
 		if err != nil {
 			return fmt.Errorf("integration response %q: want a status code", code)
 		}
-		c := &plan.IntegrationResponse{Status: status}
+		c := &plan.IntegrationResponse{Status: status, ContentHandling: contentHandlings[r.ContentHandling]}
 		for _, key := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
 			m, err := expression.ParseResponseMapping(key, r.ResponseParameters[key], nil)
 			if err != nil {
 				return fmt.Errorf("integration response %s: %w", code, err)
 			}
-			c.Parameters = append(c.Parameters, m)
+			mapped, err := withPath(m)
+			if err != nil {
+				return fmt.Errorf("integration response %s: %s: %w", code, key, err)
+			}
+			c.Parameters = append(c.Parameters, mapped)
 		}
 		for _, ct := range typesInOrder(r.ResponseTemplates) {
-			if text := r.ResponseTemplates[ct]; text != nil { // null: no template
-				c.Templates = append(c.Templates, plan.Template{ContentType: ct, Text: *text})
+			text := r.ResponseTemplates[ct]
+			if text == nil { // null: no template
+				continue
 			}
+			t, err := mapping.Compile(*text)
+			if err != nil {
+				return fmt.Errorf("integration response %s: template for %s: %w", code, ct, err)
+			}
+			c.Templates = append(c.Templates, plan.Template{ContentType: ct, Template: t})
 		}
 		if r.SelectionPattern == nil || *r.SelectionPattern == "" {
 			if out.Default == nil {

@@ -2,7 +2,6 @@ package compile
 
 import (
 	"fmt"
-	"strings"
 
 	"gatehouse/internal/model"
 )
@@ -46,28 +45,8 @@ func methodRefusal(m *model.Method, setting model.MethodSetting) string {
 		return fmt.Sprintf("integration type %s is not offered yet", i.Type)
 	case i.ConnectionType == "VPC_LINK":
 		return "VPC links are not offered yet"
-	case i.ContentHandling != "":
-		return "content handling is not offered yet"
 	case i.TLSConfig != nil && i.TLSConfig.InsecureSkipVerification:
 		return "tlsConfig.insecureSkipVerification is not offered yet"
 	}
-	for ct, text := range i.RequestTemplates {
-		if !isStatic(text) {
-			return "mapping templates with references or directives are not offered yet: request template for " + ct
-		}
-	}
-	for code, r := range i.IntegrationResponses {
-		if r.ContentHandling != "" {
-			return "content handling is not offered yet"
-		}
-		for ct, text := range r.ResponseTemplates {
-			if text != nil && !isStatic(*text) {
-				return "mapping templates with references or directives are not offered yet: response template " + code + " for " + ct
-			}
-		}
-	}
 	return ""
 }
-
-// isStatic reports whether a template is plain text.
-func isStatic(text string) bool { return !strings.ContainsAny(text, `$#\`) }

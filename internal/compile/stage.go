@@ -61,7 +61,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot) (*pl
 		DefaultEndpointDisabled: snapshot.API.DisableExecuteAPIEndpoint,
 		Root:                    &plan.Node{},
 		Variables:               st.Variables,
-		BinaryMediaTypes:        snapshot.API.BinaryMediaTypes,
+		Binary:                  snapshot.API.BinaryMediaTypes,
 		ExecutionGroup:          "API-Gateway-Execution-Logs_" + snapshot.API.ID + "/" + st.StageName,
 		Refusal:                 stageRefusal(st, snapshot),
 	}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/lang/mapping"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
 	"gatehouse/internal/trust"
@@ -41,6 +42,8 @@ type exchange struct {
 	open     bool // answer must be closed
 	streamed stream
 	backend  backendFacts
+
+	call mapping.Call // what the templates of the exchange share
 
 	res     response
 	refusal *Refusal

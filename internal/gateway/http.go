@@ -29,7 +29,7 @@ func (x *exchange) proxy(ctx context.Context, i *plan.Integration) error {
 		return err
 	}
 	x.proxyBody(req)
-	if err := x.call(ctx, i, req); err != nil {
+	if err := x.send(ctx, i, req); err != nil {
 		return err
 	}
 	return x.proxyAnswer(i)
@@ -67,6 +67,13 @@ func (x *exchange) address(i *plan.Integration, req *upstream.Request) error {
 // escapes that the client used, so that an escaped slash stays one; a path value that would
 // climb with dot segments is refused.
 func (x *exchange) fill(dst []byte, i *plan.Integration, name string, inQuery bool, climbs *bool) ([]byte, bool) {
+	if v, ok := x.overridden(expression.ToPath, name); ok {
+		if inQuery {
+			return appendQueryEscaped(dst, v), true
+		}
+		*climbs = *climbs || hasDotSegment(v)
+		return appendPathEscaped(dst, v, true), true
+	}
 	for n := range i.Parameters {
 		m := &i.Parameters[n]
 		if m.To != expression.ToPath || m.Name != name {
@@ -83,7 +90,7 @@ func (x *exchange) fill(dst []byte, i *plan.Integration, name string, inQuery bo
 			*climbs = *climbs || hasDotSegment(raw)
 			return appendRawPath(dst, raw), true
 		}
-		v, ok := x.value(m.From)
+		v, ok := x.mappedValue(m)
 		if !ok {
 			return dst, true
 		}
@@ -123,15 +130,21 @@ func (x *exchange) queryFor(i *plan.Integration) string {
 		if m.To != expression.ToQuery {
 			continue
 		}
+		if _, replaced := x.overridden(expression.ToQuery, m.Name); replaced {
+			continue
+		}
 		if m.From.Source == expression.MultiQuery {
 			for _, v := range allQuery(x.req.RawQuery, m.From.Name) {
 				b = appendQueryPair(separate(b), m.Name, v)
 			}
 			continue
 		}
-		if v, ok := x.value(m.From); ok {
+		if v, ok := x.mappedValue(m); ok {
 			b = appendQueryPair(separate(b), m.Name, v)
 		}
+	}
+	for _, o := range x.overrides(expression.ToQuery) {
+		b = appendQueryPair(separate(b), o.Name, o.Value)
 	}
 	x.query = b
 	return string(b)
@@ -210,7 +223,7 @@ func (x *exchange) mapHeader(i *plan.Integration, req *upstream.Request) error {
 		if m.To != expression.ToHeader {
 			continue
 		}
-		v, ok := x.value(m.From)
+		v, ok := x.mappedValue(m)
 		if !ok || fateOf(mappedRequest, m.Name) == drop {
 			continue
 		}
@@ -236,8 +249,8 @@ func (x *exchange) proxyBody(req *upstream.Request) {
 	req.Body, req.Length = x.req.Body, x.req.ContentLength
 }
 
-// call sends the request and reads the head of the answer into x.answer.
-func (x *exchange) call(ctx context.Context, i *plan.Integration, req *upstream.Request) error {
+// send sends the request and reads the head of the answer into x.answer.
+func (x *exchange) send(ctx context.Context, i *plan.Integration, req *upstream.Request) error {
 	began := x.g.now()
 	req.Deadline = began.Add(i.Timeout)
 	req.Gone = x.req.Gone
@@ -349,18 +362,15 @@ func (x *exchange) respondStream() {
 // answer what the selected integration response makes of it.
 func (x *exchange) callHTTP(ctx context.Context, i *plan.Integration) error {
 	req := &x.up
-	if err := x.address(i, req); err != nil {
-		return err
-	}
 	t, err := x.requestTemplate(i)
 	if err != nil {
 		return err
 	}
-	var body []byte
-	if t != nil {
-		body = append(x.rendered[:0], t.Text...)
-		x.rendered = body
-	} else if body, err = x.readBody(); err != nil {
+	body, err := x.requestPayload(i, t)
+	if err != nil {
+		return err
+	}
+	if err := x.address(i, req); err != nil {
 		return err
 	}
 	req.Header.Add("Accept", "application/json")
@@ -373,7 +383,10 @@ func (x *exchange) callHTTP(ctx context.Context, i *plan.Integration) error {
 	if err := x.mapHeader(i, req); err != nil {
 		return err
 	}
-	if err := x.call(ctx, i, req); err != nil {
+	if err := x.overrideHeader(req); err != nil {
+		return err
+	}
+	if err := x.send(ctx, i, req); err != nil {
 		return err
 	}
 	x.res.traced = true

@@ -28,6 +28,9 @@ func (x *exchange) integrate(ctx context.Context) error {
 	if i.Broken != "" {
 		return misconfigured("integration-broken", i.Broken)
 	}
+	if err := x.checkBodyMappings(i); err != nil {
+		return err
+	}
 	switch i.Type {
 	case plan.Mock:
 		return x.mock(i)
@@ -112,26 +115,36 @@ func selectResponse(i *plan.Integration, value string, status int) (*plan.Integr
 }
 
 // finish answers with an integration response: status, mapped header fields, and the
-// template for the client's Accept or else body as it is.
+// template for the client's Accept or else body as it is. What templates override wins.
 func (x *exchange) finish(r *plan.IntegrationResponse, from responseSource) error {
 	if !x.method.Responses[r.Status] {
 		return misconfigured("invalid-method-response", "Output mapping refers to an invalid method response: "+itoa(r.Status))
+	}
+	payload, err := x.convertResponse(r, from)
+	if err != nil {
+		return err
 	}
 	x.res.status = r.Status
 	x.res.header.Add("Content-Type", "application/json")
 	if t := responseTemplate(r.Templates, x.req.Header.Get("Accept")); t != nil {
 		x.res.header.Set("Content-Type", t.ContentType)
-		x.res.setBody(t.Text)
+		if x.res.body, err = x.templates().Render(x.res.body[:0], t.Template, string(payload)); err != nil {
+			return untransformed("response", err)
+		}
 	} else {
-		x.res.body = append(x.res.body[:0], from.body()...)
+		x.res.body = append(x.res.body[:0], payload...)
 	}
 	for n := range r.Parameters {
 		m := &r.Parameters[n]
-		if v, ok := x.responseValue(m.From, from); ok {
+		v, ok, err := x.responseValue(m, from)
+		if err != nil {
+			return err
+		}
+		if ok {
 			x.setMapped(m.Name, v)
 		}
 	}
-	return nil
+	return x.overrideResponse()
 }
 
 // setMapped sets a response header field that a mapping names.

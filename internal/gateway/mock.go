@@ -14,17 +14,11 @@ func (x *exchange) mock(i *plan.Integration) error {
 	if err != nil {
 		return err
 	}
-	var text string
-	if t != nil {
-		text = t.Text
-	} else {
-		body, err := x.readBody()
-		if err != nil {
-			return err
-		}
-		text = string(body)
+	text, err := x.requestPayload(i, t)
+	if err != nil {
+		return err
 	}
-	status, ok := mockStatus(text)
+	status, ok := mockStatus(string(text))
 	if !ok {
 		return misconfigured("mock-status", "Unable to parse statusCode. It should be an integer that is defined in the request template.")
 	}

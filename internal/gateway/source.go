@@ -5,7 +5,10 @@ import (
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/jsonpath"
+	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/message"
+	"gatehouse/internal/plan"
 )
 
 // A responseSource is what response mappings read: the backend's answer.
@@ -30,22 +33,87 @@ func (s httpSource) header() message.Header { return s.resp.Header }
 func (s httpSource) body() []byte           { return s.data }
 
 // responseValue evaluates the right-hand side of a response mapping. What has no value
-// skips the mapping.
-func (x *exchange) responseValue(e expression.Expression, from responseSource) (string, bool) {
-	switch e.Source {
+// skips the mapping; a body that begins like JSON and is none fails it.
+func (x *exchange) responseValue(m *plan.Mapped, from responseSource) (string, bool, error) {
+	switch m.From.Source {
 	case expression.ResponseHeader:
-		vs := valuesOf(from.header(), e.Name)
+		vs := valuesOf(from.header(), m.From.Name)
 		if len(vs) == 0 {
-			return "", false
+			return "", false, nil
 		}
-		return vs[len(vs)-1], true
+		return vs[len(vs)-1], true, nil
 	case expression.ResponseMultiHeader:
-		vs := valuesOf(from.header(), e.Name)
-		return strings.Join(vs, ","), len(vs) > 0
+		vs := valuesOf(from.header(), m.From.Name)
+		return strings.Join(vs, ","), len(vs) > 0, nil
 	case expression.Body:
-		return string(from.body()), len(from.body()) > 0
+		return string(from.body()), len(from.body()) > 0, nil
+	case expression.BodyPath:
+		v, ok, err := bodyValue(m.Path, from.body())
+		if err != nil {
+			return "", false, &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Kind: "InternalServerErrorException",
+				Executing: true, Reason: "invalid-json", Cause: err}
+		}
+		return v, ok, nil
 	}
-	return x.value(e)
+	v, ok := x.value(m.From)
+	return v, ok, nil
+}
+
+// bodyValue reads a JSONPath from a body that may be JSON: it is parsed only when it
+// begins like it (routing-and-integrations, section 7).
+func bodyValue(path *jsonpath.Path, body []byte) (string, bool, error) {
+	text := strings.TrimSpace(string(body))
+	if text == "" || strings.IndexByte("{[\"'", text[0]) < 0 {
+		return "", false, nil
+	}
+	root, err := ojson.Parse(text, ojson.Limits{})
+	if err != nil {
+		return "", false, err
+	}
+	r, err := path.Eval(root, nil)
+	if err != nil || !r.Found() {
+		return "", false, err
+	}
+	if r.List == nil && r.Value.Kind() == ojson.String {
+		return r.Value.Text(), true, nil
+	}
+	return string(r.Append(nil, ojson.Smart)), true, nil
+}
+
+// mappedValue evaluates the right-hand side of a request mapping. A body that begins like
+// JSON and is none was refused before (checkBodyMappings).
+func (x *exchange) mappedValue(m *plan.Mapped) (string, bool) {
+	if m.From.Source != expression.BodyPath {
+		return x.value(m.From)
+	}
+	body, err := x.readBody()
+	if err != nil {
+		return "", false
+	}
+	v, ok, err := bodyValue(m.Path, body)
+	return v, ok && err == nil && v != ""
+}
+
+// checkBodyMappings refuses a request whose body mappings cannot be evaluated.
+func (x *exchange) checkBodyMappings(i *plan.Integration) error {
+	for n := range i.Parameters {
+		m := &i.Parameters[n]
+		if m.From.Source != expression.BodyPath && m.From.Source != expression.Body {
+			continue
+		}
+		body, err := x.readBody()
+		if err != nil {
+			return err
+		}
+		if m.Path == nil {
+			continue
+		}
+		if _, _, err := bodyValue(m.Path, body); err != nil {
+			return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Invalid JSON in request body", Kind: "BadRequestException",
+				Executing: true, Reason: "invalid-json", Cause: err}
+		}
+	}
+	return nil
 }
 
 // valuesOf returns the values of a backend's header, whose names have no agreed case.

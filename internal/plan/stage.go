@@ -1,10 +1,13 @@
 package plan
 
 import (
+	"strings"
 	"time"
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/jsonpath"
+	"gatehouse/internal/lang/mapping"
 )
 
 // A Stage is a deployment with the settings under which it is called.
@@ -29,7 +32,7 @@ type Stage struct {
 	// Responses holds the configured gateway responses; nil entries are not configured.
 	Responses [ResponseTypeCount]*GatewayResponse
 
-	BinaryMediaTypes []string
+	Binary BinaryTypes
 
 	// AccessLog is nil when the stage writes no access log.
 	AccessLog *AccessLog
@@ -114,7 +117,7 @@ type Integration struct {
 	FixedURI   string           // the same when it has no placeholder
 
 	// Parameters are the request parameter mappings, in order of their keys.
-	Parameters []expression.Mapping
+	Parameters []Mapped
 
 	// Templates are the request templates by content type; $default is last.
 	Templates   []Template
@@ -123,6 +126,9 @@ type Integration struct {
 	// Responses are tried in order of status code; Default answers when none matches.
 	Responses []*IntegrationResponse
 	Default   *IntegrationResponse
+
+	// ContentHandling converts the request's payload.
+	ContentHandling ContentHandling
 
 	// Stream passes the backend's answer on as it arrives (responseTransferMode).
 	Stream bool
@@ -138,19 +144,58 @@ const (
 	Never
 )
 
+// A Mapped is a parameter mapping with its JSONPath compiled.
+type Mapped struct {
+	expression.Mapping
+	Path *jsonpath.Path // of a source that reads into a body; else nil
+}
+
 // A Template is a mapping template for one content type.
 type Template struct {
 	ContentType string
-	Text        string // a template without references or directives
+	Template    *mapping.Template
 }
+
+// ContentHandling says how a payload is converted between text and bytes.
+type ContentHandling uint8
+
+// The conversions (routing-and-integrations, section 5).
+const (
+	ByType ContentHandling = iota // undefined: as the types of content and Accept say
+	ToText
+	ToBinary
+)
 
 // An IntegrationResponse maps the backend's answer to the client's.
 type IntegrationResponse struct {
 	Status     int
 	Pattern    Pattern // nil for the default
-	Parameters []expression.Mapping
+	Parameters []Mapped
 	Templates  []Template
+
+	// ContentHandling converts the answer's payload.
+	ContentHandling ContentHandling
 }
 
 // A Pattern is a compiled selection pattern, which must match the whole value.
 type Pattern interface{ MatchString(s string) bool }
+
+// BinaryTypes are an API's binary media types: exact types, "type/*" or "*/*", in lower
+// case. "*/subtype" matches nothing.
+type BinaryTypes []string
+
+// Match reports whether a media type without parameters is binary. A wildcard in the type
+// itself matches only the same entry (routing-and-integrations, section 5).
+func (b BinaryTypes) Match(mediaType string) bool {
+	for _, entry := range b {
+		if entry == "*/*" || strings.EqualFold(entry, mediaType) {
+			return true
+		}
+		if prefix, ok := strings.CutSuffix(entry, "/*"); ok && prefix != "*" {
+			if i := strings.IndexByte(mediaType, '/'); i >= 0 && strings.EqualFold(mediaType[:i], prefix) && mediaType[i+1:] != "*" {
+				return true
+			}
+		}
+	}
+	return false
+}
