@@ -33,7 +33,12 @@ var bodyLimits = map[string]int64{
 	"s3":         4 * mebi,
 }
 
+// limit is the largest body of this call. Who shows no credentials will be refused and
+// gets no room to speak of.
 func (x *exchange) limit() int64 {
+	if !x.scoped && x.scope != "s3" {
+		return maxUnsignedForm
+	}
 	if n, ok := bodyLimits[x.scope]; ok {
 		return n
 	}

@@ -17,7 +17,8 @@ import (
 func (x *exchange) pickService() {
 	s := x.server
 	x.scope = scopeService(x.r.Header.Get("Authorization"), x.request.Query)
-	if x.scope != "" {
+	x.scoped = x.scope != ""
+	if x.scoped {
 		if found := s.named(x.scope); len(found) > 0 {
 			x.service = found[0]
 			x.pickByRoute()

@@ -28,6 +28,7 @@ type exchange struct {
 	r      *http.Request
 	path   string // escaped, as sent; S3: with the bucket of the host in front
 
+	scoped  bool     // the request names a service in credentials, true or not
 	scope   string   // the service's name as signed, or as guessed; "" when unknown
 	service *service // nil when Gatehouse does not have it
 	request *wire.Request

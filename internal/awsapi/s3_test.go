@@ -251,6 +251,10 @@ func TestS3Documents(t *testing.T) {
 	if err != nil || len(list.Contents) != 2 || *list.Contents[0].Key != "a&b<\n" || *list.Contents[0].Size != 1<<40 || *list.CommonPrefixes[0].Prefix != "p/" || *list.KeyCount != 2 {
 		t.Errorf("ListObjectsV2: %v %+v", err, list)
 	}
+	res := f.raw(t, "GET", "/b?list-type=2", "", "Authorization: "+signed("s3"))
+	if got := text(t, res.Body); !strings.Contains(got, "<LastModified>2023-11-14T22:13:20.000Z</LastModified>") || !strings.HasPrefix(got, `<?xml version="1.0" encoding="UTF-8"?>`+"\n"+`<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/">`) {
+		t.Errorf("ListObjectsV2: %s", got)
+	}
 	if out, err := client.GetBucketLocation(ctx, &sdk.GetBucketLocationInput{Bucket: new("b")}); err != nil || out.LocationConstraint != types.BucketLocationConstraintEuCentral1 {
 		t.Errorf("GetBucketLocation: %v %+v", err, out)
 	}

@@ -94,6 +94,7 @@ func TestOrderOfRefusals(t *testing.T) {
 		{"no JSON", "/restapis", "{", []string{auth}, nil, 400, "SerializationException"},
 		{"two JSON values", "/restapis", "{}{}", []string{auth}, nil, 400, "SerializationException"},
 		{"a list", "/restapis", "[]", []string{auth}, nil, 400, "SerializationException"},
+		{"large and not signed", "/restapis", strings.Repeat(" ", 1<<20+1), nil, nil, 413, "RequestEntityTooLargeException"},
 		{"too large", "/restapis", strings.Repeat(" ", 10<<20+1), []string{auth}, nil, 413, "RequestEntityTooLargeException"},
 	} {
 		f.refuse, b.in = c.refuse, nil

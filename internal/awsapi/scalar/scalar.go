@@ -126,7 +126,7 @@ func checkYear(t time.Time, text string) (time.Time, error) {
 }
 
 // FormatTime writes t in the given format, ISO 8601 by default. Fractions of seconds
-// appear, as milliseconds, only where there are any.
+// appear, as milliseconds, only where there are any or the format wants them.
 func FormatTime(t time.Time, format schema.TimeFormat) string {
 	t = t.UTC()
 	switch format {
@@ -139,7 +139,7 @@ func FormatTime(t time.Time, format schema.TimeFormat) string {
 	case schema.HTTPDate:
 		return t.Format(http.TimeFormat)
 	}
-	if t.UnixMilli()%1000 == 0 {
+	if t.UnixMilli()%1000 == 0 && format != schema.ISO8601Millis {
 		return t.Format("2006-01-02T15:04:05Z")
 	}
 	return t.Format("2006-01-02T15:04:05.000Z")

@@ -27,6 +27,7 @@ func TestTextIsInverseOfSet(t *testing.T) {
 		{kind: schema.Float, text: "0.1", want: float32(0.1)},
 		{kind: schema.Blob, text: "AP8=", want: []byte{0, 255}},
 		{kind: schema.Timestamp, text: "2023-11-14T22:13:20Z", want: time.Unix(1700000000, 0).UTC()},
+		{kind: schema.Timestamp, text: "2023-11-14T22:13:20.000Z", want: time.Unix(1700000000, 0).UTC(), format: schema.ISO8601Millis},
 		{kind: schema.Timestamp, text: "2023-11-14T22:13:20.123Z", want: time.Unix(1700000000, 123e6).UTC()},
 		{kind: schema.Timestamp, text: "2023-11-14T23:13:20+01:00", want: time.Unix(1700000000, 0).UTC(), again: "2023-11-14T22:13:20Z"},
 		{kind: schema.Timestamp, text: "Tue, 14 Nov 2023 22:13:20 GMT", want: time.Unix(1700000000, 0).UTC(), format: schema.HTTPDate},

@@ -71,6 +71,7 @@ const (
 	EpochSeconds
 	ISO8601
 	HTTPDate
+	ISO8601Millis // with milliseconds even when they are zero: S3's documents
 )
 
 // A Limit is a bound on a length, a size or a value; the zero Limit bounds nothing.
@@ -251,12 +252,16 @@ func (s *Service) linkMembers(in string, members []Member) {
 	}
 }
 
-// linkMember also fills in the wire name, which the tables leave out when it is the name.
+// linkMember also fills in what the tables leave out: the wire name when it is the name,
+// and S3's way to write timestamps.
 func (s *Service) linkMember(in string, m *Member) {
 	if m.Wire == "" {
 		m.Wire = m.Name
 	}
 	m.Shape = s.mustShape(in, m.Type)
+	if s.Protocol == RESTXML && m.Loc == Body && m.Shape.Kind == Timestamp && m.Time == DefaultTime && m.Shape.Time != HTTPDate {
+		m.Time = ISO8601Millis
+	}
 }
 
 func (s *Service) mustShape(in, name string) *Shape {
