@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io/fs"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -353,6 +354,87 @@ func TestWorksWithoutTheStore(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.wantAllowed(k, "")
+}
+
+// A restored store is in force when the restore is answered: keys made since are gone,
+// and so are sessions when the store's own keys are others.
+func TestReloadAfterRestore(t *testing.T) {
+	f := start(t)
+	old := f.user("old", allow("apigateway:*"))
+	var backup bytes.Buffer
+	if err := f.store.Backup(t.Context(), &backup, store.BackupOptions{SealingKeys: true}); err != nil {
+		t.Fatal(err)
+	}
+	young := f.user("young", allow("apigateway:*"))
+	f.wantAllowed(young, "")
+
+	other := start(t)
+	theirs := other.user("theirs", allow("apigateway:*"))
+	session := get(other.sts(theirs).GetSessionToken(t.Context(), &awssts.GetSessionTokenInput{}))(t).Credentials
+	k, token := Key{*session.AccessKeyId, *session.SecretAccessKey}, *session.SessionToken
+	other.wantAllowed(k, token)
+	for _, to := range []*fixture{f, other} {
+		if _, err := to.store.Restore(t.Context(), bytes.NewReader(backup.Bytes())); err != nil {
+			t.Fatal(err)
+		}
+		if err := to.Reload(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		to.wantAllowed(old, "")
+	}
+	wantError(t, f.list(young, ""), "UnrecognizedClientException", "")
+	wantError(t, other.list(theirs, ""), "UnrecognizedClientException", "")
+	wantError(t, other.list(k, token), "UnrecognizedClientException", "")
+	if _, err := other.open(token); err == nil {
+		t.Error("a token of the store before opens with the keys of the store after")
+	}
+}
+
+// A store that cannot be read does not end Run: what was known stays, and once the
+// reason is gone the change arrives.
+func TestRunOutlivesFailures(t *testing.T) {
+	f := start(t)
+	k := f.user("alice", allow("apigateway:*"))
+	key := users.docs.Key(store.Scope{Account: account}, "broken")
+	write := func(body string) {
+		t.Helper()
+		if _, err := f.store.Update(t.Context(), func(tx *store.Tx) error { return tx.Put(key, []byte(body)) }); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := make(chan string, 10)
+	other := startOn(t, f.store, func(c *Config) { c.Log = slog.New(slog.NewTextHandler(lines(log), nil)) })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- other.Run(ctx) }()
+	write(`"no user"`)
+	for line := range log {
+		if strings.Contains(line, "identities cannot be read") {
+			break
+		}
+	}
+	other.wantAllowed(k, "")
+	write(`{"name":"mended","id":"AIDAMENDED"}`)
+	for deadline := time.Now().Add(10 * time.Second); other.dir.subject(account, "AIDAMENDED") == nil; get(other.nextChange(ctx))(t) {
+		if time.Now().After(deadline) {
+			t.Fatal("the change did not arrive after the failure was over")
+		}
+	}
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Errorf("Run ended with %v", err)
+	}
+}
+
+// lines sends what is logged, and drops it when nobody reads.
+type lines chan string
+
+func (l lines) Write(p []byte) (int, error) {
+	select {
+	case l <- string(p):
+	default:
+	}
+	return len(p), nil
 }
 
 func TestSecretsAreSealed(t *testing.T) {

@@ -19,8 +19,11 @@ func (s *Service) prepareVerifier() {
 			return sigv4.Credential{Principal: rootPrincipal(s.config.Account)}, true
 		}
 	}
+	own := sigv4.RestJSON("gatehouse")
+	own.AllowUnsigned = true // of backups, which are too large to be hashed first
 	s.services = map[string]*sigv4.Service{}
 	for _, svc := range []sigv4.Service{
+		own,
 		sigv4.RestJSON("apigateway"), sigv4.RestJSON("lambda"), sigv4.JSON("acm"), sigv4.JSON("wafv2"), sigv4.JSON("logs"),
 		sigv4.JSON("tagging"), sigv4.Query("iam"), sigv4.Query("sts"), sigv4.S3(),
 	} {

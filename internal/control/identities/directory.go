@@ -50,6 +50,7 @@ var denyAll = sync.OnceValue(func() *iampolicy.Policy {
 })
 
 // load replaces the directory by what the store has, and returns the revision of that.
+// Sessions stay open only if the store's keys are still the same.
 func (s *Service) load(ctx context.Context) (revision int64, _ error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -73,6 +74,11 @@ func (s *Service) load(ctx context.Context) (revision int64, _ error) {
 	if err != nil {
 		return 0, err
 	}
+	seal, err := newSealing(s.store)
+	if err != nil {
+		return 0, err
+	}
+	s.seal.Store(seal)
 	d := &s.dir
 	d.mu.Lock()
 	d.subjects, d.byID, d.policies, d.keys, d.sets = fresh.subjects, fresh.byID, fresh.policies, fresh.keys, fresh.sets

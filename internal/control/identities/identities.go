@@ -12,12 +12,11 @@ package identities
 
 import (
 	"context"
-	"crypto/aes"
-	"crypto/cipher"
 	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/awsapi/sigv4"
@@ -58,12 +57,11 @@ type Service struct {
 	now      func() time.Time
 	verifier sigv4.Verifier
 	services map[string]*sigv4.Service
-	seal     cipher.AEAD // of session tokens
+	seal     atomic.Pointer[sealing] // of session tokens; replaced when the store is
 
-	loading  sync.Mutex // one reload at a time, so that an older one never wins
-	dir      directory
-	sessions sessionCache
-	used     lastUsed
+	loading sync.Mutex // one reload at a time, so that an older one never wins
+	dir     directory
+	used    lastUsed
 }
 
 // New loads the identities of the store and returns a Service.
@@ -72,13 +70,6 @@ func New(ctx context.Context, c Config) (*Service, error) {
 		c.Now = time.Now
 	}
 	s := &Service{config: c, store: c.Store, now: c.Now}
-	block, err := aes.NewCipher(c.Store.KeyedHash("session tokens of STS", nil)[:32])
-	if err != nil {
-		return nil, fmt.Errorf("sealing session tokens: %w", err)
-	}
-	if s.seal, err = cipher.NewGCM(block); err != nil {
-		return nil, fmt.Errorf("sealing session tokens: %w", err)
-	}
 	s.prepareVerifier()
 	if _, err := s.load(ctx); err != nil {
 		return nil, fmt.Errorf("loading identities: %w", err)
@@ -86,21 +77,44 @@ func New(ctx context.Context, c Config) (*Service, error) {
 	return s, nil
 }
 
-// Run follows changes made elsewhere until ctx ends. It returns the reason.
+// retryAfter is how long Run waits before it tries again to read the store.
+const retryAfter = time.Second
+
+// Run follows changes made elsewhere until ctx ends or the store is closed, and returns
+// why. While the store cannot be read, what was known stays in force and Run goes on
+// trying.
 func (s *Service) Run(ctx context.Context) error {
-	after, err := s.load(ctx)
-	for err == nil {
-		err = s.follow(ctx, &after)
-		if errors.Is(err, store.ErrRelist) {
-			after, err = s.load(ctx)
+	for {
+		after, err := s.load(ctx)
+		if err == nil {
+			err = s.follow(ctx, after)
+		}
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case errors.Is(err, store.ErrClosed):
+			return err
+		case errors.Is(err, store.ErrRelist):
+			continue
+		}
+		s.config.Log.WarnContext(ctx, "identities cannot be read; the last known stay in force", "error", err)
+		select {
+		case <-ctx.Done():
+		case <-time.After(retryAfter):
 		}
 	}
+}
+
+// Reload reads everything again. The server calls it after the store was restored or
+// reset, so that the answer to that call is already in force.
+func (s *Service) Reload(ctx context.Context) error {
+	_, err := s.load(ctx)
 	return err
 }
 
 // follow applies commits as they come. It returns when the log breaks off or ctx ends.
-func (s *Service) follow(ctx context.Context, after *int64) error {
-	for commit, err := range s.store.Watch(ctx, *after) {
+func (s *Service) follow(ctx context.Context, after int64) error {
+	for commit, err := range s.store.Watch(ctx, after) {
 		if err != nil {
 			return err
 		}
@@ -115,12 +129,8 @@ func (s *Service) follow(ctx context.Context, after *int64) error {
 				return err
 			}
 		}
-		*after = commit.Revision
 	}
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	return store.ErrClosed
+	return store.ErrClosed // or ctx ended, which the caller sees
 }
 
 // A txn is a transaction that remembers which identities it changed.

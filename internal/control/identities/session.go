@@ -1,7 +1,8 @@
 package identities
 
 import (
-	"crypto/rand"
+	"crypto/aes"
+	"crypto/cipher"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -11,6 +12,7 @@ import (
 
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/lang/iampolicy"
+	"gatehouse/internal/store"
 )
 
 // A session is a set of temporary credentials. It is not stored: its token is the
@@ -33,6 +35,27 @@ type session struct {
 	compiled []*iampolicy.Policy // Policies
 }
 
+// A sealing is the key that session tokens are sealed with, derived from the store's,
+// and the tokens that it has opened. A restored store brings another key: sessions of
+// before then end.
+type sealing struct {
+	aead   cipher.AEAD
+	opened sessionCache
+}
+
+// newSealing derives the key. Every node of a store derives the same.
+func newSealing(st *store.Store) (*sealing, error) {
+	block, err := aes.NewCipher(st.KeyedHash("session tokens of STS", nil)[:32])
+	if err != nil {
+		return nil, fmt.Errorf("sealing session tokens: %w", err)
+	}
+	aead, err := cipher.NewGCMWithRandomNonce(block)
+	if err != nil {
+		return nil, fmt.Errorf("sealing session tokens: %w", err)
+	}
+	return &sealing{aead: aead}, nil
+}
+
 // maxToken bounds the tokens that are looked at: a session's policies have 2,048
 // characters, its tags at most 50 times 384.
 const maxToken = 40 << 10
@@ -46,9 +69,7 @@ func (s *Service) issue(c *session, lifetime time.Duration) (Key, string, time.T
 	if err != nil {
 		return Key{}, "", time.Time{}, fmt.Errorf("sealing a session: %w", err)
 	}
-	nonce := make([]byte, s.seal.NonceSize())
-	rand.Read(nonce) // never fails (crypto/rand)
-	token := base64.StdEncoding.EncodeToString(s.seal.Seal(nonce, nonce, plain, nil))
+	token := base64.StdEncoding.EncodeToString(s.seal.Load().aead.Seal(nil, nil, plain, nil))
 	return Key{c.KeyID, c.Secret}, token, time.Unix(c.Expires, 0).UTC(), nil
 }
 
@@ -56,18 +77,18 @@ var errBadToken = errors.New("session token was not made here")
 
 // open returns the session of a token, remembered when it was seen before.
 func (s *Service) open(token string) (*session, error) {
-	if c := s.sessions.get(token); c != nil {
+	seal := s.seal.Load()
+	if c := seal.opened.get(token); c != nil {
 		return c, nil
 	}
 	if len(token) > maxToken {
 		return nil, errBadToken
 	}
 	sealed, err := base64.StdEncoding.DecodeString(token)
-	if err != nil || len(sealed) < s.seal.NonceSize() {
+	if err != nil {
 		return nil, errBadToken
 	}
-	nonce := sealed[:s.seal.NonceSize()]
-	plain, err := s.seal.Open(nil, nonce, sealed[len(nonce):], nil)
+	plain, err := seal.aead.Open(nil, nil, sealed, nil)
 	if err != nil {
 		return nil, errBadToken
 	}
@@ -78,7 +99,7 @@ func (s *Service) open(token string) (*session, error) {
 	for _, text := range c.Policies {
 		c.compiled = append(c.compiled, s.compile(text, iampolicy.Identity, "session policy of "+c.KeyID))
 	}
-	s.sessions.put(token, c)
+	seal.opened.put(token, c)
 	return c, nil
 }
 
