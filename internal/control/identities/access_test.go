@@ -342,6 +342,24 @@ func (s *Service) nextChange(ctx context.Context) (string, error) {
 	return "", s.reload(ctx, nil)
 }
 
+// After a restart keys, policies and open sessions are as they were.
+func TestSurvivesRestart(t *testing.T) {
+	folder := t.TempDir()
+	st, err := store.Open(t.Context(), store.Options{Dir: folder})
+	if err != nil {
+		t.Fatal(err)
+	}
+	f := startOn(t, st)
+	k := f.user("alice", allow("apigateway:*"))
+	session := get(f.sts(k).GetSessionToken(t.Context(), &awssts.GetSessionTokenInput{}))(t).Credentials
+	if err := st.Close(); err != nil {
+		t.Fatal(err)
+	}
+	again := startOn(t, openStore(t, folder))
+	again.wantAllowed(k, "")
+	again.wantAllowed(Key{*session.AccessKeyId, *session.SecretAccessKey}, *session.SessionToken)
+}
+
 // What decides requests stays known without the database.
 func TestWorksWithoutTheStore(t *testing.T) {
 	st, err := store.Open(t.Context(), store.Options{Dir: t.TempDir()})
