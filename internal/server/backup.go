@@ -13,10 +13,10 @@ import (
 // signed runs an operation for a caller who signed for the service "gatehouse" and may do
 // action ("gatehouse:Backup").
 func (s *Server) signed(w http.ResponseWriter, r *http.Request, action string, op func(ctx context.Context) error) {
-	auth, err := s.auth.Authenticate(r, "gatehouse")
+	auth, err := s.identities.Authenticate(r, "gatehouse")
 	if err == nil {
 		call := &awsapi.Call{Account: auth.Identity.Account, Region: auth.Region, Service: "gatehouse", Identity: auth.Identity}
-		err = s.authorizer.Authorize(r.Context(), awsapi.Access{Call: call, Action: action, Resource: "*", Request: r})
+		err = s.identities.Authorize(r.Context(), awsapi.Access{Call: call, Action: action, Resource: "*", Request: r})
 	}
 	if err == nil {
 		err = op(r.Context())
@@ -48,6 +48,9 @@ func (s *Server) backup(w http.ResponseWriter, r *http.Request) {
 func (s *Server) restore(w http.ResponseWriter, r *http.Request) {
 	s.signed(w, r, "gatehouse:Restore", func(ctx context.Context) error {
 		info, err := s.store.Restore(ctx, r.Body)
+		if err == nil {
+			err = s.identities.Reload(ctx)
+		}
 		if err != nil {
 			return err
 		}

@@ -18,7 +18,11 @@ func (s *Server) devOperation(w http.ResponseWriter, r *http.Request, name strin
 		http.NotFound(w, r)
 		return
 	}
-	if err := s.store.Reset(r.Context()); err != nil {
+	err := s.store.Reset(r.Context())
+	if err == nil {
+		err = s.identities.Reload(r.Context())
+	}
+	if err != nil {
 		s.log.Error("reset failed", "error", err)
 		http.Error(w, "reset failed", http.StatusInternalServerError)
 		return

@@ -35,8 +35,7 @@ type Server struct {
 	root       identities.RootKey
 	ca         *localca.Authority
 	api        *awsapi.Server
-	auth       *authenticator
-	authorizer awsapi.Authorizer
+	identities *identities.Service
 	gateway    *gateway.Gateway
 	backend    *upstream.Client
 
@@ -120,6 +119,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.metrics, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Publish: s.publish}
+	if err := s.openIdentities(ctx); err != nil {
+		return err
+	}
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
@@ -195,6 +197,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	run("compiler", s.compiler.Run)
 	run("store", s.store.Run)
+	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
 
 	err := s.compiler.Ready(ctx)
