@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/awserr"
+	"gatehouse/internal/awsapi/route"
 	"gatehouse/internal/awsapi/schema"
 )
 
@@ -118,7 +119,7 @@ func (s *Server) routed(x *exchange) *service {
 	for _, svc := range s.services {
 		switch svc.Service.Protocol {
 		case schema.RESTJSON:
-			if _, ok := svc.routes.Find(x.r.Method, x.path, x.request.Query, x.r.Header); ok {
+			if _, ok := x.find(svc); ok {
 				return svc
 			}
 		case schema.RESTXML:
@@ -196,7 +197,7 @@ func (x *exchange) findOperation() error {
 	case schema.Query:
 		return nil // the name is in the body, which is not read yet
 	}
-	m, ok := x.service.routes.Find(x.r.Method, x.path, x.request.Query, x.r.Header)
+	m, ok := x.find(x.service)
 	if !ok {
 		return x.noRoute()
 	}
@@ -206,6 +207,16 @@ func (x *exchange) findOperation() error {
 	x.request.Labels = m.Labels
 	x.request.Operation, x.call.Operation = m.Operation, m.Operation
 	return nil
+}
+
+// find looks the request up in a service's routes. In REST-JSON a slash at the end of
+// the path does not matter: the SDKs of some years end paths of Lambda with one.
+func (x *exchange) find(svc *service) (route.Match, bool) {
+	m, ok := svc.routes.Find(x.r.Method, x.path, x.request.Query, x.r.Header)
+	if path, slash := strings.CutSuffix(x.path, "/"); !ok && slash && svc.Service.Protocol == schema.RESTJSON {
+		return svc.routes.Find(x.r.Method, path, x.request.Query, x.r.Header)
+	}
+	return m, ok
 }
 
 // setOperation takes the operation called name; unknown is the error when the service

@@ -3,6 +3,7 @@ package awsapi_test
 import (
 	"context"
 	"errors"
+	"io"
 	"testing"
 
 	sdk "github.com/aws/aws-sdk-go-v2/service/lambda"
@@ -56,6 +57,22 @@ func TestLambdaInvoke(t *testing.T) {
 	// No payload at all is no payload, not an empty one.
 	if _, err := client.Invoke(t.Context(), &sdk.InvokeInput{FunctionName: new("fn")}); err != nil || b.in.(*lambda.InvokeInput).Payload != nil {
 		t.Errorf("error %v, input %+v", err, b.in)
+	}
+}
+
+func (b *lambdaBackend) InvokeAsync(_ context.Context, in *lambda.InvokeAsyncInput) (*lambda.InvokeAsyncOutput, error) {
+	args, err := io.ReadAll(in.InvokeArgs)
+	b.in = string(args)
+	return &lambda.InvokeAsyncOutput{Status: new(int32(202))}, err
+}
+
+// A streaming input of a service whose bodies are hashed first is a stream all the same.
+func TestLambdaStreamingInput(t *testing.T) {
+	b := &lambdaBackend{}
+	f := serve(t, lambda.Bind(b))
+	res := f.raw(t, "POST", "/2014-11-13/functions/fn/invoke-async/", `{"a":1}`, "Authorization: "+signed("lambda"))
+	if res.StatusCode != 202 || b.in != `{"a":1}` {
+		t.Errorf("%d, input %v: %s", res.StatusCode, b.in, text(t, res.Body))
 	}
 }
 

@@ -126,3 +126,50 @@ func BenchmarkDecodeForm(b *testing.B) {
 		}
 	}
 }
+
+// bag has what no input of the services in use has: maps and flattened lists.
+type bag struct {
+	Labels map[string]int32
+	Flat   []string
+	Marks  map[string]string
+}
+
+func bagShape() *schema.Shape {
+	svc := (&schema.Service{Name: "bags", Protocol: schema.Query, Shapes: []schema.Shape{
+		{Name: "Bag", Kind: schema.Structure, Members: []schema.Member{
+			{Name: "Labels", Type: "Labels"}, {Name: "Flat", Type: "Names", Flattened: true}, {Name: "Marks", Wire: "Mark", Type: "Marks", Flattened: true}}},
+		{Name: "Labels", Kind: schema.Map, Key: &schema.Member{Type: "Name"}, Elem: &schema.Member{Type: "Number"}},
+		{Name: "Marks", Kind: schema.Map, Key: &schema.Member{Type: "Name", Wire: "Name"}, Elem: &schema.Member{Type: "Name", Wire: "Text"}},
+		{Name: "Names", Kind: schema.List, Elem: &schema.Member{Type: "Name", Wire: "Entry"}},
+		{Name: "Name", Kind: schema.String}, {Name: "Number", Kind: schema.Integer},
+	}}).Link()
+	return svc.Shape("Bag")
+}
+
+func TestDecodeFormMapsAndFlattened(t *testing.T) {
+	for form, want := range map[string]*bag{
+		"Labels.entry.2.key=b&Labels.entry.2.value=2&Labels.entry.1.key=a&Labels.entry.1.value=1": {Labels: map[string]int32{"a": 1, "b": 2}},
+		"Labels=":                                       {Labels: map[string]int32{}},
+		"Entry.1=x&Entry.2=y":                           {Flat: []string{"x", "y"}},
+		"Mark.1.Name=a&Mark.1.Text=b":                   {Marks: map[string]string{"a": "b"}},
+		"Labels.entry.1.key=a":                          nil,
+		"Labels.entry.1.value=1":                        nil,
+		"Labels.entry.1.key.x=a&Labels.entry.1.value=1": nil,
+		"Labels.entry.1.key=a&Labels.entry.1.value=b":   nil,
+		"Entry.x=1":                                     nil,
+		"Mark.x=1":                                      nil,
+	} {
+		values, err := url.ParseQuery(form)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := new(bag)
+		err = DecodeForm(values, bagShape(), got)
+		if (err != nil) != (want == nil) {
+			t.Errorf("%s: error %v", form, err)
+		}
+		if d := cmp.Diff(want, got); want != nil && d != "" {
+			t.Errorf("%s (-want +got):\n%s", form, d)
+		}
+	}
+}

@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/awsapi/gen/iam"
 	"gatehouse/internal/awsapi/gen/lambda"
 	"gatehouse/internal/awsapi/gen/logs"
+	"gatehouse/internal/awsapi/gen/resourcegroupstaggingapi"
 	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/awsapi/schema"
@@ -48,6 +49,14 @@ func TestInput(t *testing.T) {
 			DefaultAction: &wafv2.DefaultAction{Allow: &wafv2.AllowAction{}}, Rules: []wafv2.Rule{{Name: new("r"), Priority: new(int32(0)), VisibilityConfig: visible,
 				Statement: &wafv2.Statement{NotStatement: &wafv2.NotStatement{Statement: &wafv2.Statement{GeoMatchStatement: &wafv2.GeoMatchStatement{CountryCodes: []wafv2.CountryCode{"ZZ"}}}}}}}}, "ValidationException",
 			"1 validation error detected: Value '[ZZ]' at 'rules.1.member.statement.notStatement.statement.geoMatchStatement.countryCodes' failed to satisfy constraint: Member must satisfy constraint: [Member must satisfy enum value set: ["},
+		{"values of a map", resourcegroupstaggingapi.Service().Operation("TagResources"), &resourcegroupstaggingapi.TagResourcesInput{ResourceARNList: []string{"arn:aws:s3:::b"}, Tags: map[string]string{"b": "x", "a": strings.Repeat("é", 257)}}, "InvalidParameterException",
+			"1 validation error detected: Value '{a=" + strings.Repeat("é", 257) + ", b=x}' at 'tags' failed to satisfy constraint: Map value must satisfy constraint: ["},
+		{"too many structures", acm.Service().Operation("AddTagsToCertificate"), &acm.AddTagsToCertificateInput{CertificateArn: new("arn:aws:acm:us-east-1:123456789012:certificate/x"), Tags: make([]acm.Tag, 51)}, "ValidationException",
+			"52 validation errors detected: Value '[Tag(), Tag(), "},
+		{"length of a blob", acm.Service().Operation("ImportCertificate"), &acm.ImportCertificateInput{Certificate: []byte{}, PrivateKey: []byte("k")}, "ValidationException",
+			"1 validation error detected: Value 'java.nio.HeapByteBuffer[pos=0 lim=0 cap=0]' at 'certificate' failed to satisfy constraint: Member must have length greater than or equal to 1"},
+		{"one of a union", acm.Service().Operation("SearchCertificates"), &acm.SearchCertificatesInput{FilterStatement: &acm.CertificateFilterStatement{}}, "ValidationException",
+			"1 validation error detected: Value at 'filterStatement' failed to satisfy constraint: exactly one member must be set, found 0"},
 		{"S3's header", s3.Service().Operation("PutObject"), &s3.PutObjectInput{Bucket: new("b"), Key: new("k"), StorageClass: new(s3.StorageClass("COLD"))}, "InvalidArgument",
 			"1 validation error detected: Value 'COLD' at 'storageClass'"},
 		{"S3's body", s3.Service().Operation("PutBucketTagging"), &s3.PutBucketTaggingInput{Bucket: new("b"), Tagging: &s3.Tagging{}}, "MalformedXML",

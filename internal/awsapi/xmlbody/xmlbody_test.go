@@ -136,3 +136,38 @@ func BenchmarkDecode(b *testing.B) {
 		}
 	}
 }
+
+// bag has what no message of the services in use has: flattened maps, and maps in inputs.
+type bag struct {
+	Labels map[string]int32
+	Marks  map[string]string
+}
+
+func TestMaps(t *testing.T) {
+	sh := (&schema.Service{Name: "bags", Protocol: schema.RESTXML, Shapes: []schema.Shape{
+		{Name: "Bag", Kind: schema.Structure, Members: []schema.Member{{Name: "Labels", Type: "Labels"}, {Name: "Marks", Wire: "Mark", Type: "Marks", Flattened: true}}},
+		{Name: "Labels", Kind: schema.Map, Key: &schema.Member{Type: "Name"}, Elem: &schema.Member{Type: "Number"}},
+		{Name: "Marks", Kind: schema.Map, Key: &schema.Member{Type: "Name", Wire: "Name"}, Elem: &schema.Member{Type: "Name", Wire: "Text"}},
+		{Name: "Name", Kind: schema.String}, {Name: "Number", Kind: schema.Integer},
+	}}).Link().Shape("Bag")
+	in := &bag{Labels: map[string]int32{"b": 2, "a": 1}, Marks: map[string]string{"x": "y", "z": ""}}
+	want := `<Bag><Labels><entry><key>a</key><value>1</value></entry><entry><key>b</key><value>2</value></entry></Labels>` +
+		`<Mark><Name>x</Name><Text>y</Text></Mark><Mark><Name>z</Name><Text></Text></Mark></Bag>`
+	doc := Append(nil, "Bag", "", sh, in)
+	if string(doc) != want {
+		t.Errorf("got  %s\nwant %s", doc, want)
+	}
+	got := new(bag)
+	if err := Decode(doc, "Bag", sh, got); err != nil {
+		t.Fatal(err)
+	}
+	if d := cmp.Diff(in, got); d != "" {
+		t.Errorf("(-want +got):\n%s", d)
+	}
+	for _, doc := range []string{`<Bag><Labels><entry><key>a</key></entry></Labels></Bag>`, `<Bag><Labels><entry><key>a</key><value>x</value></entry></Labels></Bag>`,
+		`<Bag><Mark><Name>x</Name><Name>x</Name><Text>y</Text></Mark></Bag>`} {
+		if err := Decode([]byte(doc), "Bag", sh, new(bag)); err == nil {
+			t.Errorf("%s: no error", doc)
+		}
+	}
+}
