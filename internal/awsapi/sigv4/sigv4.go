@@ -234,10 +234,12 @@ func mayBeUnsigned(name string) bool {
 }
 
 // mustBeSingle lists the headers whose lines must not be joined or split without
-// breaking the signature. S3 joins the lines of user metadata itself.
+// breaking the signature. S3 joins the lines of user metadata itself, and SDKs send
+// the list of attributes of GetObjectAttributes and of lists a line each.
 func mustBeSingle(name string, amz bool) bool {
 	if amz {
-		return len(name) < 11 || !message.EqualName(name[:11], "x-amz-meta-")
+		return (len(name) < 11 || !message.EqualName(name[:11], "x-amz-meta-")) &&
+			!message.EqualName(name, "x-amz-object-attributes") && !message.EqualName(name, "x-amz-optional-object-attributes")
 	}
 	switch len(name) {
 	case len("Host"):
