@@ -132,22 +132,20 @@ const (
 	maxDigits   = 1000
 )
 
+// maxShort is the length up to which numbers without an exponent are different doubles when
+// they differ: a double tells 15 digits apart.
+const maxShort = 15
+
 // CompareNumbers compares two numbers by value, exactly where exponents are ordinary.
 // It returns -1, 0 or +1.
 func CompareNumbers(a, b string) int {
 	if a == b {
 		return 0
 	}
-	if x, err := strconv.ParseInt(a, 10, 64); err == nil {
-		if y, err := strconv.ParseInt(b, 10, 64); err == nil {
-			switch {
-			case x < y:
-				return -1
-			case x > y:
-				return 1
-			}
-			return 0
-		}
+	if len(a) <= maxShort && len(b) <= maxShort && !strings.ContainsAny(a, "eE") && !strings.ContainsAny(b, "eE") {
+		f, _ := strconv.ParseFloat(a, 64)
+		g, _ := strconv.ParseFloat(b, 64)
+		return compareFloats(f, g)
 	}
 	x, okX := exact(a)
 	y, okY := exact(b)
@@ -156,6 +154,10 @@ func CompareNumbers(a, b string) int {
 	}
 	f, _ := strconv.ParseFloat(a, 64)
 	g, _ := strconv.ParseFloat(b, 64)
+	return compareFloats(f, g)
+}
+
+func compareFloats(f, g float64) int {
 	switch {
 	case f < g:
 		return -1
