@@ -13,7 +13,7 @@ import (
 // Bounds of one validation.
 const (
 	maxSteps  = 5_000_000 // about one per value and keyword, or per 16 bytes looked at
-	maxNested = 10_000     // schemas within schemas and values within values together
+	maxNested = 10_000    // schemas within schemas and values within values together
 )
 
 // Valid reports whether v obeys the schema. The error is ErrBudget or ErrLoop, or
