@@ -324,3 +324,21 @@ func TestTypeNamesAreSorted(t *testing.T) {
 		t.Error("messages list types in alphabetical order")
 	}
 }
+
+func TestSampleTemplates(t *testing.T) {
+	for _, tc := range []struct{ schema, want string }{
+		{`{"$schema":"http://json-schema.org/draft-04/schema#","title":"Empty Schema","type":"object"}`, "#set($inputRoot = $input.path('$'))\n{ }"},
+		{`{"type":"object","properties":{"message":{"type":"string"},"n":{"type":"integer"},"a b":{"$ref":"#/definitions/x"}},"definitions":{"x":{"type":"boolean"}}}`,
+			"#set($inputRoot = $input.path('$'))\n{\n  \"message\" : \"$inputRoot.message\",\n  \"n\" : $inputRoot.n,\n  \"a b\" : $inputRoot['a b']\n}"},
+		{`{"type":"array","items":{"properties":{"id":{"type":"string"}}}}`,
+			"#set($inputRoot = $input.path('$'))\n[\n#foreach($elem in $inputRoot)\n  {\n    \"id\" : \"$elem.id\"\n  }#if($foreach.hasNext),#end\n\n#end\n]"},
+	} {
+		if got := Template(parse(t, tc.schema)); got != tc.want {
+			t.Errorf("%s:\ngot  %q\nwant %q", tc.schema, got, tc.want)
+		}
+	}
+	endless := Template(parse(t, `{"properties":{"a":{"$ref":"#"},"b":{"type":"array","items":{"$ref":"#"}}}}`))
+	if len(endless) > 2*maxSample {
+		t.Errorf("a model that contains itself gives %d bytes", len(endless))
+	}
+}

@@ -215,3 +215,19 @@ func read(body string) (ojson.Value, error) {
 	}
 	return v, nil
 }
+
+// MockStatus returns the member statusCode of what a MOCK request template rendered, which
+// need not be strict JSON. ok is false when the text is no object, or the member is no
+// integer (routing-and-integrations reference, section 4.1).
+func MockStatus(text string) (status int, ok bool) {
+	v, err := read(text)
+	if err != nil {
+		return 0, false
+	}
+	member, _ := v.Get("statusCode")
+	n, ok := member.Int()
+	if !ok || n != int64(int32(n)) {
+		return 0, false
+	}
+	return int(n), true
+}

@@ -334,3 +334,21 @@ func BenchmarkTemplate(b *testing.B) {
 		}
 	}
 }
+
+// TestMockStatus holds the recorded cases of routing-and-integrations, section 4.1.
+func TestMockStatus(t *testing.T) {
+	for text, want := range map[string]int{
+		`{"statusCode": 200}`: 200, `{statusCode: 200}`: 200, `{'statusCode': 200, '': ''}`: 200,
+		`{statusCode: 200, foo}: [ba r]}`: 200, `{"statusCode": 200 , }`: 200, `{"statusCode": 200 ,, }`: 200,
+		`{"statusCode": 200 , null: null }`: 200, ` {"a": {"statusCode": 1}, "statusCode": -5} `: -5,
+	} {
+		if got, ok := MockStatus(text); got != want || !ok {
+			t.Errorf("%s: got %d, %v, want %d", text, got, ok, want)
+		}
+	}
+	for _, text := range []string{`{"statusCode": "200"}`, `{"statusCode": 200`, `{"statusCode': 200 }`, `statusCode: 200`, `{statusCode: 200, {foo: [ba r]}`, ``, `[200]`, `{"statusCode": 20.5}`} {
+		if got, ok := MockStatus(text); ok {
+			t.Errorf("%s: got %d, want none", text, got)
+		}
+	}
+}
