@@ -120,3 +120,29 @@ func (r *BlobReader) load() error {
 	}
 	return nil
 }
+
+// ReadBlobs reads the contents of blobs within the transaction, which sees what it
+// attached itself. It is for contents that fit in memory.
+func (tx *Tx) ReadBlobs(blobs ...Blob) ([]byte, error) {
+	var body []byte
+	for _, b := range blobs {
+		if b.id == 0 {
+			body = append(body, b.inline...)
+			continue
+		}
+		before := len(body)
+		err := tx.query(func(scan func(...any) error) error {
+			var chunk []byte
+			err := scan(&chunk)
+			body = append(body, chunk...)
+			return err
+		}, `SELECT data FROM chunks WHERE blob = $1 ORDER BY n`, b.id)
+		if err != nil {
+			return nil, err
+		}
+		if got := int64(len(body) - before); got != b.Size {
+			return nil, fmt.Errorf("store: blob %d has %d bytes, want %d: %w", b.id, got, b.Size, ErrNotFound)
+		}
+	}
+	return body, nil
+}

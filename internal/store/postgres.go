@@ -25,6 +25,9 @@ const pgConnections = 16
 type postgresDB struct {
 	config *pgx.ConnConfig
 	pool   *sql.DB
+	// updating lets one update of this node at a time wait for the cluster's lock, so
+	// that waiting takes one connection of the pool and not all.
+	updating chan struct{}
 }
 
 func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
@@ -35,7 +38,7 @@ func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
 	if _, given := config.RuntimeParams["application_name"]; !given {
 		config.RuntimeParams["application_name"] = "gatehouse"
 	}
-	d := &postgresDB{config: config, pool: stdlib.OpenDB(*config)}
+	d := &postgresDB{config: config, pool: stdlib.OpenDB(*config), updating: make(chan struct{}, 1)}
 	d.pool.SetMaxOpenConns(pgConnections)
 	d.pool.SetMaxIdleConns(pgConnections)
 	d.pool.SetConnMaxIdleTime(5 * time.Minute)
@@ -46,12 +49,24 @@ func openPostgres(ctx context.Context, url string) (*postgresDB, error) {
 	return d, nil
 }
 
-func (d *postgresDB) begin(ctx context.Context, m mode) (*session, error) {
+func (d *postgresDB) begin(ctx context.Context, m mode) (_ *session, err error) {
+	if m == modeUpdate {
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case d.updating <- struct{}{}:
+		}
+		defer func() {
+			if err != nil {
+				<-d.updating
+			}
+		}()
+	}
 	conn, err := d.pool.Conn(ctx)
 	if err != nil {
 		return nil, err
 	}
-	ses := &session{conn: conn, interruptible: true}
+	ses := &session{conn: conn, interruptible: true, writer: m == modeUpdate}
 	switch m {
 	case modeView:
 		err = ses.control(ctx, "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
@@ -81,9 +96,12 @@ func discard(conn *sql.Conn) {
 func (d *postgresDB) end(ses *session) {
 	if ses.broken {
 		discard(ses.conn)
-		return
+	} else {
+		ses.close()
 	}
-	ses.close()
+	if ses.writer {
+		<-d.updating
+	}
 }
 
 func (d *postgresDB) announce(ctx context.Context, ses *session) error {

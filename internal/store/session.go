@@ -19,7 +19,7 @@ type session struct {
 	// goroutine per statement.
 	interruptible bool
 
-	// writer says that its transaction may write.
+	// writer says that it holds the one place of those who write.
 	writer bool
 
 	// broken says that the transaction could not be ended, so the connection must

@@ -2,7 +2,6 @@ package objects
 
 import (
 	"context"
-	"io"
 	"strings"
 	"time"
 
@@ -29,8 +28,8 @@ func ParseURI(uri string) (Location, bool) {
 // ARN returns the object's ARN.
 func (l Location) ARN() string { return "arn:aws:s3:::" + l.Bucket + "/" + l.Key }
 
-// action is what reading the location needs permission for.
-func (l Location) action() string {
+// Action is what reading the location needs permission for.
+func (l Location) Action() string {
 	if l.Version != "" {
 		return "s3:GetObjectVersion"
 	}
@@ -39,11 +38,12 @@ func (l Location) action() string {
 
 // A File is an object that was read as a whole.
 type File struct {
-	Body     []byte
-	Version  string // version id; "null" in a bucket without versioning
-	ETag     string // without quotes
-	Modified time.Time
-	Region   string // of the bucket
+	Body      []byte
+	Version   string // version id; "null" in a bucket without versioning
+	Versioned bool   // whether versioning was ever enabled in the bucket
+	ETag      string // without quotes
+	Modified  time.Time
+	Region    string // of the bucket
 }
 
 // A May decides whether a reader may do an action on a resource; the error is the
@@ -59,32 +59,36 @@ const ErrTooLarge = "EntityTooLarge"
 // InvalidArgument, AccessDenied, MethodNotAllowed), and EntityTooLarge beyond the limit.
 func (s *Service) Read(ctx context.Context, l Location, limit int64, may May) (f File, err error) {
 	if may != nil {
-		if err := may(ctx, l.action(), l.ARN()); err != nil {
+		if err := may(ctx, l.Action(), l.ARN()); err != nil {
 			return f, err
 		}
 	}
-	var parts []store.Blob
-	err = s.store.View(ctx, func(tx *store.Tx) error {
-		p, err := find(tx, l.Bucket)
-		if err != nil {
-			return err
-		}
-		o, err := findVersion(tx, p, l.Key, &l.Version)
-		if err != nil {
-			return err
-		}
-		if o.Size > limit {
-			return awserr.Newf(ErrTooLarge, 400, "s3://%s/%s has %d bytes, want at most %d", l.Bucket, l.Key, o.Size, limit)
-		}
-		f = File{Version: o.Version, ETag: o.ETag, Modified: o.Modified, Region: p.Region}
-		parts, err = tx.ObjectParts(o.ObjectVersion)
+	err = s.store.View(ctx, func(tx *store.Tx) (err error) {
+		f, err = s.ReadIn(tx, l, limit)
 		return err
 	})
+	return f, err
+}
+
+// ReadIn is Read within a transaction, without judging anybody.
+func (s *Service) ReadIn(tx *store.Tx, l Location, limit int64) (File, error) {
+	p, err := find(tx, l.Bucket)
 	if err != nil {
 		return File{}, err
 	}
-	f.Body, err = io.ReadAll(s.store.OpenBlobs(ctx, parts...))
-	return f, err
+	o, err := findVersion(tx, p, l.Key, &l.Version)
+	if err != nil {
+		return File{}, err
+	}
+	if o.Size > limit {
+		return File{}, awserr.Newf(ErrTooLarge, 400, "s3://%s/%s has %d bytes, want at most %d", l.Bucket, l.Key, o.Size, limit)
+	}
+	parts, err := tx.ObjectParts(o.ObjectVersion)
+	if err != nil {
+		return File{}, err
+	}
+	body, err := tx.ReadBlobs(parts...)
+	return File{Body: body, Version: o.Version, Versioned: p.Versioning != "", ETag: o.ETag, Modified: o.Modified, Region: p.Region}, err
 }
 
 // AsCaller judges reads in the name of whoever makes the call in ctx.

@@ -88,6 +88,13 @@ func testBlobs(t *testing.T, place Maker) {
 		if r.Size() != int64(len(whole)) {
 			t.Errorf("size %d, want %d", r.Size(), len(whole))
 		}
+		view(t, s, func(tx *store.Tx) error {
+			got, err := tx.ReadBlobs(blobs...)
+			if !bytes.Equal(got, whole) {
+				t.Errorf("within a transaction: %d bytes, want %d", len(got), len(whole))
+			}
+			return err
+		})
 		if err := iotest.TestReader(struct {
 			io.Reader
 			io.Seeker

@@ -165,6 +165,26 @@ func testTransactions(t *testing.T, place Maker) {
 		}
 	})
 
+	t.Run("views within updates do not starve", func(t *testing.T) {
+		s := open(t, place)
+		put(t, s, api("a"), "")
+		var wg sync.WaitGroup
+		for range 40 { // more than there are connections
+			wg.Go(func() {
+				_, err := s.Update(t.Context(), func(tx *store.Tx) error {
+					return s.View(t.Context(), func(inner *store.Tx) error {
+						_, err := inner.Get(api("a"))
+						return errors.Join(err, tx.Put(api("b"), nil))
+					})
+				})
+				if err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		wg.Wait()
+	})
+
 	t.Run("a cancelled context ends an update without effect", func(t *testing.T) {
 		s := open(t, place)
 		ctx, cancel := context.WithCancel(t.Context())
