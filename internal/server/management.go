@@ -8,11 +8,14 @@ import (
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/awsapi/gen/iam"
+	"gatehouse/internal/awsapi/gen/s3"
+	"gatehouse/internal/awsapi/gen/s3control"
 	"gatehouse/internal/awsapi/gen/sts"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/control/certificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/identities"
+	"gatehouse/internal/control/objects"
 	"gatehouse/internal/control/restapis"
 )
 
@@ -21,7 +24,8 @@ func (s *Server) openIdentities(ctx context.Context) (err error) {
 	c := s.config
 	s.identities, err = identities.New(ctx, identities.Config{
 		Store: s.store, Account: c.Account(), Log: s.log, Root: s.root, HomeRegion: c.Region(), Dev: c.Dev,
-		Region: func(r string) bool { return c.Dev || slices.Contains(c.Regions, r) },
+		Region:         func(r string) bool { return c.Dev || slices.Contains(c.Regions, r) },
+		ResourcePolicy: s.resourcePolicy,
 	})
 	return err
 }
@@ -31,10 +35,15 @@ func (s *Server) managementAPI() *awsapi.Server {
 	return awsapi.NewServer(awsapi.Config{
 		Services: []schema.Bound{
 			apigateway.Bind(&apiGateway{
-				RestAPIs:    &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
-				DomainNames: &domains.DomainNames{Store: s.store, Suffix: s.config.DomainSuffix},
+				RestAPIs: &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				DomainNames: &domains.DomainNames{
+					Store: s.store, Suffix: s.config.DomainSuffix,
+					Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
+				},
 			}),
 			acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
+			s3.Bind(s.objects),
+			s3control.Bind(s.objects),
 			iam.Bind(s.identities.IAM()),
 			sts.Bind(s.identities.STS()),
 		},

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/identities"
+	"gatehouse/internal/control/objects"
 	"gatehouse/internal/edge"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/http1"
@@ -36,6 +37,7 @@ type Server struct {
 	ca         *localca.Authority
 	api        *awsapi.Server
 	identities *identities.Service
+	objects    *objects.Service
 	gateway    *gateway.Gateway
 	backend    *upstream.Client
 
@@ -119,6 +121,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.metrics, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Publish: s.publish}
+	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {
 		return err
 	}
