@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -114,7 +115,7 @@ func TestStrictness(t *testing.T) {
 		name   string
 		fields []string
 		body   string
-		want   string // a prefix
+		want   string // a prefix, or several
 	}{
 		{"good", good, "", ":status 200"},
 		{"with body", with("content-length: 3"), "abc", ":status 200"},
@@ -157,7 +158,7 @@ func TestStrictness(t *testing.T) {
 		{"length too large", with("content-length: 4"), "abc", ":status 4"}, // by the handler, which is told
 		{"length without body", with("content-length: 4"), "", ":status 400"},
 		{"length twice", with("content-length: 3", "content-length: 3"), "abc", ":status 400"},
-		{"length with sign", with("content-length: +3"), "abc", "reset 1"},
+		{"length with sign", with("content-length: +3"), "abc", "reset 1|:status 400"},
 	}
 	addr, _ := start(t, &http2.Server{Handler: echo, Logger: quiet()})
 	for _, tt := range tests {
@@ -169,7 +170,8 @@ func TestStrictness(t *testing.T) {
 				c.frame(headers, endHeaders, 1, block(tt.fields...))
 				c.frame(data, endStream, 1, []byte(tt.body))
 			}
-			if got := c.outcome(); !strings.HasPrefix(got, tt.want) {
+			got := c.outcome()
+			if !slices.ContainsFunc(strings.Split(tt.want, "|"), func(w string) bool { return strings.HasPrefix(got, w) }) {
 				t.Errorf("got %q, want %q", got, tt.want)
 			}
 		})

@@ -21,8 +21,8 @@ type Server struct {
 	Handler message.Handler
 
 	// Limits and Timeouts are those of the HTTP/1 engine, with the same defaults and
-	// answers. Timeouts.Rate is not enforced: flow control keeps a slow client from
-	// costing more than a stream.
+	// answers. Timeouts.Rate is not enforced: a client that takes or sends something
+	// within Stall keeps its connection, and flow control bounds what it costs.
 	Limits   http1.Limits
 	Timeouts http1.Timeouts
 
@@ -38,6 +38,7 @@ type Server struct {
 
 	once   sync.Once
 	limits http1.Limits
+	stall  time.Duration
 	server *http.Server
 	conns  chan net.Conn
 	closed chan struct{}
@@ -55,6 +56,7 @@ func (s *Server) init() {
 		s.limits = s.Limits.WithDefaults()
 		s.Floods = s.Floods.withDefaults()
 		timeouts := s.Timeouts.WithDefaults()
+		s.stall = timeouts.Stall
 		if s.Streams == 0 {
 			s.Streams = 128
 		}
@@ -84,7 +86,6 @@ func (s *Server) init() {
 				MaxReceiveBufferPerStream:     256 << 10,
 				SendPingTimeout:               timeouts.Idle,
 				PingTimeout:                   15 * time.Second,
-				WriteByteTimeout:              timeouts.Stall,
 			},
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
 				return context.WithValue(ctx, connKey{}, c)
@@ -99,7 +100,7 @@ func (s *Server) init() {
 // is closed. The error is nil when it was served.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info *message.Conn) error {
 	s.init()
-	c := &conn{Conn: nc, server: s, info: info, meter: newMeter(s.Floods), done: make(chan struct{})}
+	c := &conn{combiner: combiner{Conn: nc, stall: s.stall}, server: s, info: info, meter: newMeter(s.Floods), done: make(chan struct{})}
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	select {
 	case s.conns <- c:
@@ -153,7 +154,7 @@ func (l *listener) Addr() net.Addr { return &net.TCPAddr{} }
 
 // A conn is a connection on its way through the standard library.
 type conn struct {
-	net.Conn
+	combiner
 	server *Server
 	info   *message.Conn
 	meter  meter
@@ -176,7 +177,7 @@ func (c *conn) Read(p []byte) (int, error) {
 
 // Close closes the connection and lets ServeConn return.
 func (c *conn) Close() error {
-	err := c.Conn.Close()
+	err := c.combiner.Close()
 	c.once.Do(func() { close(c.done) })
 	return err
 }
