@@ -6,9 +6,10 @@ import (
 )
 
 const (
-	maxLiterals   = 40 // more alternatives are not worth an automaton's while
-	maxClass      = 6  // a larger class is not spelled out
-	minUsefulSize = 2  // a single byte occurs almost everywhere
+	maxLiterals   = 2000 // of one pattern; beyond, it is not worth the automaton
+	maxClass      = 6    // a larger class is not spelled out
+	minUsefulSize = 2    // a single byte occurs almost everywhere
+	maxMinimal    = 300
 )
 
 // facts are what is known about the strings that an expression matches, in lower case.
@@ -224,8 +225,12 @@ func dedupe(set []string) []string {
 	return kept
 }
 
-// minimal drops members that contain another one.
+// minimal drops members that contain another one. The comparison is quadratic, so a
+// large set stays as it is.
 func minimal(set []string) []string {
+	if len(set) > maxMinimal {
+		return set
+	}
 	var kept []string
 	for i, s := range set {
 		redundant := false

@@ -1,0 +1,48 @@
+package managed
+
+import "gatehouse/internal/lang/wafrules"
+
+func knownBadInputs() source {
+	var rules []wafrules.Rule
+	rules = append(rules, family("JavaDeserializationRCE", in(javaRCE, decoded), header, body, uriPath, queryString)...)
+	rules = append(rules,
+		rule("Host_localhost_HEADER", "Host_Localhost_Header", patterns([]string{`(?i)^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0)(?::\d+)?$`}, single("host"), plain)),
+		rule("PROPFIND_METHOD", "Propfind_Method", patterns([]string{`(?i)^propfind$`}, &wafrules.FieldToMatch{Method: &wafrules.Empty{}}, plain)),
+		rule("ExploitablePaths_URIPATH", "ExploitablePaths_URIPath", patterns(exploitablePaths, uriPath.field, decoded)),
+	)
+	rules = append(rules, family("Log4JRCE", in(log4j, decoded), header, queryString, body, uriPath)...)
+	rules = append(rules, rule("ReactJSRCE_BODY", "ReactJSRCE_Body", patterns(nodeRCE, body.field, decoded)))
+	return source{name: "AWSManagedRulesKnownBadInputsRuleSet", namespace: "known-bad-inputs", capacity: 200, rules: rules,
+		description: "Contains rules that allow you to block request patterns that are known to be invalid and are associated with exploitation or discovery of vulnerabilities. This can help reduce the risk of a malicious actor discovering a vulnerable application."}
+}
+
+// javaRCE are serialized objects, class loaders and expression languages.
+var javaRCE = []string{
+	`rO0AB[QXY]`, `KztAAU`, `Cs7QAF`, `H4sIAAAAAAAA`, `(?i)aced0005`, `\xac\xed\x00?\x05`, `(?i)\bxrzt\b.{0,9}AAU`,
+	`(?i)\bjava\.(?:lang\.(?:runtime|processbuilder|class|system|thread|reflect|object|string\b|process)|io\.(?:file|input|output|buffered|object)|net\.url|util\.(?:scanner|arrays|concurrent)|beans\.|rmi\.)`,
+	`(?i)\b(?:processbuilder|unmarshaller|base64data|java\.runtime)\b`, `(?i)\bgetruntime\s*\(?\s*\)?`, `(?i)\bclass\.module\.classloader`, `(?i)\bclass\.classloader\b`, `(?i)\bclassloader\.(?:resources|urls|parent)`,
+	`(?i)\bspring\.cloud\.function\.routing-expression`, `(?i)#(?:context|_memberaccess|application|session|request|attr|parameters|_classresolver|root)\b\s*[\[.=@]`,
+	`(?i)\bxwork\.(?:methodaccessor|denymethodexecution)`, `(?i)@(?:java|ognl|org\.apache)\.[\w.]{1,80}@`, `(?i)\borg\.apache\.(?:commons\.(?:collections|beanutils|fileupload|configuration|io)|struts2|xalan|wicket)`,
+	`(?i)\bcom\.(?:sun\.(?:rowset|org\.apache|jndi)|opensymphony\.xwork|mchange|alibaba\.fastjson|caucho)`, `(?i)\b(?:javax\.(?:naming|script|el|management|swing)|org\.(?:springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|python|omg)|net\.sf\.(?:json|ehcache))\.[\w.]{2,}`,
+	`(?i)\bt\s*\(\s*(?:java|org|com)\.[\w.]{2,}\s*\)`, `(?i)\b(?:freemarker\.template\.utility\.execute|scriptenginemanager|invokerttransformer|invokertransformer|chainedtransformer|constanttransformer|instantiatetransformer|beancomparator|templatesimpl)\b`,
+	`(?i)\bclonetransformer|forclosure|instantiatefactory|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty\b.{0,20}\bexec\b`,
+}
+
+// log4j are look-ups, however nested.
+var log4j = []string{
+	`(?i)\$\s?\{\s?j`, `(?i)\$\{[^}]{0,80}\$\{`, `(?i)\$\{(?:lower|upper|env|sys|java|date|ctx|main|bundle|docker|k8s|base64|log4j|jvmrunargs|web|spring|sd|marker|event|map|::?-)\s?:?`,
+	`(?i)\bjndi:(?:ldaps?|rmi|dns|iiop|corba|nds|nis|https?)`, `(?i)(?:\$|%24|&dollar;?)(?:\{|%7b|&lbrace;?|&lcub;?)[^\n]{0,60}(?:jndi|ldap|rmi:|dns:)`,
+}
+
+// nodeRCE are unsafe deserialization and prototype pollution in JavaScript servers.
+var nodeRCE = []string{
+	`__proto__`, `(?i)\bconstructor\s*(?:\.|:|\[['"])\s*(?:prototype|constructor)`, `_\$\$ND_FUNC\$\$_`, `(?i)\bchild_process\b`, `(?i)\bprocess\s*\.\s*(?:mainmodule|binding|env|dlopen|exit|kill)\b`,
+	`(?i)\brequire\s*\(\s*['"](?:child_process|fs|http|https|net|os|vm|process|module)['"]`, `(?i)\$\d?:(?:__proto__|constructor|then)\b`, `(?i)"?resolved_model"?`, `(?i)\bnext_redirect\b`,
+	`(?i)\bglobal\s*\.\s*process\b`, `(?i)\b(?:execsync|spawnsync|execfile)\s*\(`, `(?i)\bnew\s+function\s*\(`, `(?i)\bfunction\s*\(\s*\)\s*\{`,
+}
+
+var exploitablePaths = []string{
+	`(?i)/?(?:web|meta)-inf(?:/|$)`, `(?i)/\.(?:git|svn|hg|bzr|env|aws|ssh|vscode|idea|htaccess|htpasswd|ds_store|docker|npmrc|bash_history)(?:/|$|\.)`,
+	`(?i)/(?:phpunit|eval-stdin\.php|cgi-bin/(?:\.|php|test-cgi|printenv)|server-status|server-info|jmx-console|web-console|invoker/|struts2?-|solr/admin|actuator(?:/|$)|wls-wsat|_async/|console/login|hnap1|boaform|goform/|setup\.cgi|manager/html|axis2|druid/|jolokia|telescope/requests|_ignition|vendor/phpunit|debug/default|autodiscover/autodiscover\.json|owa/auth|ecp/|mgmt/tm/|tmui/login|remote/fgt_lang|dana-na|nacos/|xmldata|phpinfo\.php|info\.php|elfinder|fckeditor|trace\.axd|elmah\.axd|wp-config\.php|crossdomain\.xml\.bak|global-protect)`,
+	`(?i)/(?:etc/passwd|proc/self|windows/win\.ini|winnt/system32)`,
+}

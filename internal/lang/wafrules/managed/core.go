@@ -1,0 +1,95 @@
+package managed
+
+import "gatehouse/internal/lang/wafrules"
+
+// core is the common rule set: what no application wants.
+func core() source {
+	bodyText := &wafrules.FieldToMatch{Body: &wafrules.BodyField{OversizeHandling: "CONTINUE"}}
+	noAgent := wafrules.Statement{Not: &wafrules.NotStatement{Statement: ptr(longer(single("user-agent"), 0))}}
+	rules := []wafrules.Rule{
+		rule("NoUserAgent_HEADER", "NoUserAgent_Header", noAgent),
+		rule("UserAgent_BadBots_HEADER", "BadBots_Header", patterns(badBots, single("user-agent"), plain)),
+		rule("SizeRestrictions_QUERYSTRING", "SizeRestrictions_QueryString", longer(queryString.field, 2048)),
+		rule("SizeRestrictions_Cookie_HEADER", "SizeRestrictions_Cookie_Header", longer(single("cookie"), 10240)),
+		rule("SizeRestrictions_BODY", "SizeRestrictions_Body", longer(bodyText, 8192)),
+		rule("SizeRestrictions_URIPATH", "SizeRestrictions_URIPath", longer(uriPath.field, 1024)),
+	}
+	rules = append(rules, family("EC2MetaDataSSRF", in(metadataService, decoded), body, cookie, uriPath, queryArguments)...)
+	rules = append(rules, family("GenericLFI", in(localFiles, decoded), queryArguments, uriPath, body)...)
+	rules = append(rules, family("RestrictedExtensions", in(restrictedExtensions, decoded), uriPath, queryArguments)...)
+	rules = append(rules, family("GenericRFI", in(remoteFiles, decoded), queryArguments, body, uriPath)...)
+	rules = append(rules, family("CrossSiteScripting", crossSiteScripting, cookie, queryArguments, body, uriPath)...)
+	return source{name: "AWSManagedRulesCommonRuleSet", namespace: "core-rule-set", capacity: 700, rules: rules,
+		description: "Contains rules that are generally applicable to web applications. This provides protection against exploitation of a wide range of vulnerabilities, including those described in OWASP publications."}
+}
+
+func ptr[T any](v T) *T { return &v }
+
+var badBots = []string{
+	`(?i)\b(?:` + words(`nessus nmap nikto sqlmap masscan zgrab acunetix netsparker dirbuster gobuster wpscan w3af openvas havij
+		arachni nuclei ffuf feroxbuster hydra whatweb jorgee zmeu webinspect skipfish wfuzz dirsearch commix brutus paros
+		joomscan jaeles vega/ grendel-scan appscan webshag sitelockspider blackwidow pangolin cgichk morfeus
+		absinthe bsqlbf sqlninja metis/ pmafind uil2pn prowebwalker webtrends fimap internetspecial springspider
+		toata dragostea datacha0s dav\.pm dominohunter fhscan mysqloit n-stealth netlab360 sysscan webbandit wprecon
+		zaproxy cybeye gootkit golang_scan kiterunner xsser hexometer detectify qualys rapid7 burpcollaborator`) + `)`,
+	`(?i)(?:user-agent: |<script|\$\{jndi|\(\) ?\{)`,
+}
+
+// metadataService lists ways to write the address of the cloud's metadata service.
+var metadataService = []string{
+	`169\.254\.(?:169\.254|170\.2)`, `(?i)\b0x?a9\.?(?:0x)?fe\.?(?:0x)?a9\.?(?:0x)?fe\b`, `2852039166`, `(?i)0xa9fea9fe`,
+	`0*251\.0*376\.0*251\.0*376`, `025177524776`, `(?i)a9fe:a9fe`, `(?i)fd00:ec2::254`,
+	`(?i)\bmetadata\.google\.internal`, `(?i)/latest/(?:meta-data|user-data|dynamic/instance)`, `(?i)//(?:instance-data|metadata)(?:[/:]|$)`,
+	`100\.100\.100\.200`, `192\.0\.0\.192`, `(?i)/computemetadata/v1`, `(?i)/metadata/(?:instance|identity)`, `(?i)/openstack/latest`,
+	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\bnip\.io\b`, `(?i)/opc/v[12]/`,
+}
+
+// localFiles are traversals and the files that they are after.
+var localFiles = []string{
+	`(?:^|[\\/;:=?&,\s"'])\.{2,3}[\\/;]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`,
+	`(?i)(?:^|[\\/])(?:\.|[\w.-]{0,20}\.)?(?:etc[\\/]+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh[\\/]|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|network|sysconfig|profile|bash|init\.d|os-release|security|environment|hostname|mtab|inetd|services|pam|ssl))`,
+	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems)\b`,
+	`(?i)[\\/]var[\\/]+(?:log|mail|run|spool|www|lib|adm)[\\/]`, `(?i)\.(?:ssh|aws|docker|kube|gnupg|subversion|gem)[\\/]+\w`,
+	`(?i)(?:^|[\\/])\.(?:bash_history|bashrc|bash_profile|profile|zshrc|htaccess|htpasswd|mysql_history|netrc|npmrc|pgpass|git[\\/]|gitconfig|svn[\\/]|hg[\\/]|env\b|viminfo|dockerenv|ds_store)`,
+	`(?i)\b(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|authorized_keys|known_hosts)\b`,
+	`(?i)\b(?:boot|win|system|php|my|desktop)\.ini\b`, `(?i)[\\/](?:windows|winnt)[\\/]+(?:system32|repair|debug|panther|win\.ini|system)`,
+	`(?i)[\\/]inetpub[\\/]`, `(?i)\bweb\.config\b`, `(?i)\bwp-config\.(?:php|bak|old|txt)`, `(?i)[\\/]?(?:web|meta)-inf[\\/]`,
+	`(?i)\bfile:/{2,3}(?:[a-z]:|etc|proc|var|home|root|usr|windows|localhost|\.)`, `(?i)\b(?:php|phar|zip|data|expect|glob|ogg|rar|ssh2|compress\.zlib|compress\.bzip2)://`,
+	`(?i)\b(?:gopher|dict|ldap|jar|tftp|sftp|netdoc)://`, `(?i)[\\/](?:etc|proc|root|usr|sys|dev|opt|tmp)[\\/]+[\w.]+%00`,
+}
+
+var restrictedExtensions = []string{
+	`(?i)\.(?:` + words(`log ini bak backup old orig swp sql conf cfg config inc db dbf dbs mdb sqlite key pem pfx p12 csr pwd pass
+		cmd bat dll dos htr htw ida idc idq htaccess htpasswd lic lnk mdf ldf axd asa asax ascx backup cdx cer com cs csproj csv~ dat
+		licx pdb pol printer resources resx sys vb vbproj vbs vsdisco webinfo xsd xsx rdb`) + `)/?$`,
+	`(?i)\.(?:php|asp|aspx|jsp|js|html?|txt|xml|json|ya?ml|rb|py|pl)(?:~|\.bak|\.old|\.orig|\.swp|\.save|\.copy|\.tmp)$`,
+}
+
+// remoteFiles are URLs whose host is an IPv4 address, however it is written.
+var remoteFiles = []string{
+	`(?i)\b(?:https?|ftps?|file|sftp)://(?:[^@/\s]{1,60}@)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`,
+	`(?i)^\s*(?:file|ftps?|https?)://[^\s"'<>]{1,200}\?+\s*$`,
+	`(?i)\b(?:https?|ftps?)://(?:0x[0-9a-f]{8}|\d{8,10})(?:[/:?]|$)`,
+	`(?i)\b(?:file|ftps?|https?)://\[[0-9a-f:]{2,45}\]`,
+}
+
+// crossSiteScripting is the detector, and what it does not read as HTML.
+func crossSiteScripting(p part) wafrules.Statement {
+	return anyOf(
+		wafrules.Statement{XssMatch: &wafrules.XssMatchStatement{FieldToMatch: p.field, TextTransformations: decoded}},
+		patterns(scripts, p.field, decoded),
+	)
+}
+
+var scripts = []string{
+	`(?i)<\s*/?\s*(?:script|iframe|frameset|embed|object|applet|meta\s|base\s|isindex|bgsound|svg[\s/]|math[\s/>]|animate|foreignobject)`,
+	`(?i)<[^>]{1,200}\bon[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:error|load|click|mouse\w{2,6}|focus|blur|key\w{2,5}|submit|change|toggle|start|begin|end|pointer\w{2,6}|animation\w{3,9}|transition\w{3,6}|wheel|drag\w{0,5}|paste|copy|cut|input|select|resize|scroll|unload|beforeunload|hashchange|message|popstate|show|search|canplay\w{0,7}|play\w{0,3}|invalid|reset|dblclick|contextmenu)\s*=\s*["'` + "`" + `]?\s*[\w(]`,
+	`(?i)java\s*script\s*:`, `(?i)jav\s+ascript\s*:`, `(?i)j\s*a\s*v\s*a\s*script\s*:`, `(?i)vbscript\s*:`, `(?i)\bdata:text/(?:html|javascript|xml)`,
+	`(?i)\b(?:document\s*\.\s*(?:cookie|write(?:ln)?|domain|location)|window\s*\.\s*(?:location|name|open|parent|top|alert)|location\s*\.\s*(?:href|hash|replace))\b`,
+	`(?i)\b(?:alert|confirm|prompt|eval|settimeout|setinterval|atob|fetch|import)\s*(?:\(|` + "`" + `)\s*(?:['"` + "`" + `/\d\w]|document|window|string\.|this)`,
+	`(?i)\b(?:innerhtml|outerhtml|insertadjacenthtml|fromcharcode|xmlhttprequest|string\.fromcharcode)\b`,
+	`(?i)<!(?:doctype|entity|element|\[cdata\[)`, `(?i)<\?(?:xml-stylesheet|import)`, `(?i)\bstyle\s*=[^>]{0,100}(?:expression|behavior|-moz-binding|url\s*\(\s*['"]?javascript)`,
+	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
+	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
+	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,
+}

@@ -1,0 +1,42 @@
+package managed
+
+import "gatehouse/internal/lang/wafrules"
+
+func sqlDatabase() source {
+	detect := func(p part) wafrules.Statement {
+		return wafrules.Statement{SqliMatch: &wafrules.SqliMatchStatement{FieldToMatch: p.field, TextTransformations: decoded, SensitivityLevel: "LOW"}}
+	}
+	// The service spells one label differently.
+	oddPath := uriPath
+	oddPath.label = "_UriPath"
+	rules := family("SQLi", detect, queryArguments, body, cookie, uriPath)
+	rules = append(rules, family("SQLiExtendedPatterns", in(sqlPatterns, decoded), queryArguments, body, header, oddPath)...)
+	return source{name: "AWSManagedRulesSQLiRuleSet", namespace: "sql-database", capacity: 200, rules: rules,
+		description: "Contains rules that allow you to block request patterns associated with exploitation of SQL databases, like SQL injection attacks. This can help prevent remote injection of unauthorized queries."}
+}
+
+// gap is what may stand between two words of SQL: white space and comments.
+const gap = `(?:[\s(+]|/\*[^*]*\*/|--[^\n]*\n|#[^\n]*\n)`
+
+// sqlPatterns find what the detector's fingerprints miss. Each needs a combination that
+// prose does not have.
+var sqlPatterns = []string{
+	`(?i)\bunion\b` + gap + `+(?:all|distinct|distinctrow)?` + gap + `*[\s('"]{0,9}select\b`,
+	`(?i)\bselect\b.{1,100}?\bfrom\b.{1,60}?(?:\bwhere\b.{1,40}?[=<>]|information_schema|--|;|/\*|\blimit\b\s*\d|\bunion\b)`,
+	`(?i)(?:^|[;'")\s])select\b[^a-z]{1,10}(?:@@|\*|\d+|null|char\s*\(|concat|version\s*\(|user\s*\(|database\s*\(|load_file|count\s*\(|case\b)`,
+	`(?i)\binsert` + gap + `+into\b.{1,80}?\b(?:values\b|select\b|set\b)`, `(?i)\bupdate\b[^,.]{1,60}?\bset\b[^,.]{1,40}?=`,
+	`(?i)\bdelete` + gap + `+from\b` + gap + `+\w+`, `(?i)\b(?:drop|truncate|alter|create)` + gap + `+(?:table|database|schema|view|index|procedure|function|trigger|user)\b` + gap + `+[\w'"` + "`" + `]`,
+	`(?i)\b(?:sleep|benchmark|pg_sleep|load_file|extractvalue|updatexml|group_concat|xmltype|utl_http\.request|utl_inaddr\.get_host_\w+|dbms_\w+\.\w+|ctxsys\.drithsx\.sn|name_const|procedure` + gap + `+analyse|row_count|found_rows|char_length|from_base64|json_keys|exp\s*\(\s*~|gtid_subset|multipoint|polygon)\s*\(`,
+	`(?i)\bwaitfor` + gap + `+(?:delay|time)\b`, `(?i)\binto` + gap + `+(?:outfile|dumpfile)\b`, `(?i)\b(?:xp_(?:cmdshell|regread|dirtree|availablemedia|fileexist|ntsec|terminate)|sp_(?:executesql|oacreate|makewebtask|password|addextendedproc))\b`,
+	`(?i)\b(?:information_schema|sysobjects|syscolumns|sysusers|sysdatabases|pg_catalog|pg_shadow|pg_user|sqlite_(?:master|temp_master|version)|msysaccessobjects|mysql\.(?:user|db)|all_tables|user_tables|all_tab_columns|dba_users|master\.\.|tempdb|northwind|v\$version)\b`,
+	`(?i)['"` + "`" + `)]\s*(?:or|and|xor|div|like|between|\|\||&&)\s*(?:\(|not\b|!)*\s*['"` + "`" + `(]*[\w.@-]*['"` + "`" + `)]*\s*(?:=|<|>|!=|<=>|\blike\b|\brlike\b|\bregexp\b|\bin\s*\(|\bis\b|\bbetween\b|sounds\s+like)`,
+	`(?i)\b(?:or|and|xor)\b` + gap + `+(?:not\s+)?(?:\d{1,10}\s*(?:[=<>]{1,2}|\blike\b)\s*\d|['"][^'"]{0,40}['"]\s*(?:[=<>]{1,2}|\blike\b)\s*['"]|(?:true|false|null)\b\s*(?:--|#|;|$))`,
+	`['"] ?(?:--|#|/\*|;)\s*(?:$|[-\w+])`, `(?i);\s*(?:select|insert|update|delete|drop|exec(?:ute)?|declare|shutdown|create|alter|truncate|grant|revoke|merge|call|begin|commit|waitfor)\b[\s(@]`,
+	`(?i)/\*!\s?\d*`, `(?i)\b(?:order|group)` + gap + `+by` + gap + `+\d+\s*(?:--|#|/\*|,|;|$)`, `(?i)\bhaving\b` + gap + `+['"]?\w+['"]?\s*[=<>]`,
+	`(?i)@@(?:version|hostname|datadir|global|session|servername|basedir|innodb)`, `(?i)\b(?:char|chr|nchar|unhex|hex|ascii|substring|substr|mid|ord|concat|concat_ws|elt|make_set|convert|cast|conv|bin)\s*\(\s*(?:0x[0-9a-f]{2}|\d{2,3}\s*[,)]|select\b|@@|user\b|version\b|database\b|current_user)`,
+	`(?i)\b(?:version|user|database|current_user|current_database|system_user|session_user|schema|last_insert_id|connection_id)\s*\(\s*\)`, `(?i)\bcase` + gap + `+when\b.{1,60}?\bthen\b`, `(?i)\bif\s*\(\s*\w{0,20}\s*\(?.{1,40}?,.{1,30}?,.{1,30}?\)`,
+	`(?i)\bexec(?:ute)?` + gap + `+(?:immediate|master\.|xp_|sp_|\(|@)`, `(?i)\bdeclare\b\s*@\w+`, `(?i)\b(?:rlike|regexp|sounds` + gap + `+like)\b\s*['"(\d]`,
+	`(?i)\blike\b\s*['"(%]{1,3}[%\w]`, `' ?(?:\+|\|\|) ?'`, `(?i)['"] ?(?:=|<>|!=|<=>|<<|>>|\^|\*|/|%|div\b|mod\b)\s*['"(]`, `(?i)\bnull\b` + gap + `*,` + gap + `*null\b`,
+	`(?i)0x[0-9a-f]{16,}`, `(?i)\b(?:is|not)\b` + gap + `+null\b\s*(?:--|#|;|\)|\bor\b|\band\b|$)`, `(?i)\bin` + gap + `*boolean` + gap + `+mode\b`, `(?i)\bcoalesce\s*\(|\bgenerate_series\s*\(|\bcurrent_setting\s*\(|\bpg_read_file\s*\(|\blo_import\s*\(`,
+	`(?i)\{\s*['"]?\$(?:ne|gt|gte|lt|lte|eq|in|nin|regex|where|or|and|not|exists|elemmatch|size|func)\b`, `(?i)\[\$(?:ne|gt|gte|lt|lte|eq|in|nin|regex|where|or|and|exists|elemmatch|not|size|type|mod)\]`, `(?i)^\$(?:ne|gt|gte|lt|lte|eq|in|nin|regex|where|exists|elemmatch)$`,
+}
