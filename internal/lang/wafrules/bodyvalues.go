@@ -31,6 +31,8 @@ func (x *evaluation) bodyValues(vs *nodeState) {
 			x.formValues(vs, text)
 			vs.add(text, "")
 		}
+	case strings.HasPrefix(start, "<?xml") || start != "" && start[0] == '<' && containsFold(kind, "xml"):
+		xmlValues(vs, start)
 	case strings.HasPrefix(start, "--") || containsFold(kind, "multipart/"):
 		if !multipartValues(vs, text) {
 			vs.add(text, "")
@@ -120,7 +122,9 @@ func multipartPart(vs *nodeState, part string) {
 		if line == "" {
 			break
 		}
-		vs.add(line, "")
+		for piece := range strings.SplitSeq(line, ";") {
+			vs.add(strings.TrimSpace(piece), "")
+		}
 		// Names and file names are values of their own: quotes end where the value ends.
 		for quoted := line; ; {
 			open := strings.Index(quoted, `="`)
@@ -133,4 +137,90 @@ func multipartPart(vs *nodeState, part string) {
 		}
 	}
 	vs.add(strings.TrimSuffix(strings.TrimSuffix(part, "\n"), "\r"), "")
+}
+
+// xmlValues lists texts, attribute values and names of an XML document, and what is not an
+// element (declarations of types and entities, CDATA sections) as written.
+func xmlValues(vs *nodeState, text string) {
+	for range maxBodyValues {
+		open := strings.IndexByte(text, '<')
+		if open < 0 {
+			break
+		}
+		if plain := strings.TrimSpace(text[:open]); plain != "" {
+			vs.add(plain, "")
+		}
+		text = text[open:]
+		var tag string
+		switch {
+		case strings.HasPrefix(text, "<?xml "):
+			_, text, _ = strings.Cut(text, "?>")
+			continue
+		case strings.HasPrefix(text, "<!DOCTYPE"), strings.HasPrefix(text, "<![CDATA["), strings.HasPrefix(text, "<!--"), strings.HasPrefix(text, "<?"):
+			tag, text = xmlSection(text)
+			vs.add(tag, "")
+			continue
+		}
+		end := strings.IndexByte(text, '>')
+		if end < 0 {
+			break
+		}
+		tag, text = text[1:end], text[end+1:]
+		xmlTag(vs, tag)
+	}
+	if plain := strings.TrimSpace(text); plain != "" {
+		vs.add(plain, "")
+	}
+}
+
+// xmlSection takes what begins text and is not an element: to its own end mark, or to the
+// end of the text.
+func xmlSection(text string) (section, rest string) {
+	mark := ">"
+	switch {
+	case strings.HasPrefix(text, "<![CDATA["):
+		text, mark = text[len("<![CDATA["):], "]]>"
+	case strings.HasPrefix(text, "<!--"):
+		mark = "-->"
+	case strings.HasPrefix(text, "<?"):
+		mark = "?>"
+	case strings.Contains(text[:min(len(text), 1000)], "["):
+		mark = "]>"
+	}
+	end := strings.Index(text, mark)
+	if end < 0 {
+		return text, ""
+	}
+	if mark == "]]>" {
+		return text[:end], text[end+len(mark):]
+	}
+	return text[:end+len(mark)], text[end+len(mark):]
+}
+
+// xmlTag lists the names and attribute values of a tag.
+func xmlTag(vs *nodeState, tag string) {
+	name, rest, _ := strings.Cut(tag, " ")
+	vs.add(strings.Trim(name, "/"), "")
+	for rest != "" {
+		attribute, after, found := strings.Cut(rest, "=")
+		if attribute = strings.TrimSpace(attribute); attribute != "" && attribute != "/" {
+			vs.add(attribute, "")
+		}
+		if !found {
+			return
+		}
+		after = strings.TrimLeft(after, " \t\r\n")
+		if after == "" {
+			return
+		}
+		if q := after[0]; q == '"' || q == '\'' {
+			value, tail, _ := strings.Cut(after[1:], string(q))
+			vs.add(value, attribute)
+			rest = tail
+			continue
+		}
+		value, tail, _ := strings.Cut(after, " ")
+		vs.add(value, attribute)
+		rest = tail
+	}
 }

@@ -97,13 +97,20 @@ func (b *builder) inspecting(s *Statement, path string) matcher {
 		return b.regexes(set.patterns, b.inspection(r.FieldToMatch, r.TextTransformations, path+"RegexPatternSetReference"))
 	}
 	p := s.AnyPattern
-	return b.regexes(compileAll(p.Patterns), b.inspection(p.FieldToMatch, p.TextTransformations, path+"Patterns"))
+	return b.regexes(b.compileAll(p.Patterns), b.inspection(p.FieldToMatch, p.TextTransformations, path+"Patterns"))
 }
 
-func compileAll(sources []string) []*pattern.Regexp {
+// compileAll compiles patterns of ours, each once for all the components that it is
+// looked for in.
+func (b *builder) compileAll(sources []string) []*pattern.Regexp {
 	all := make([]*pattern.Regexp, len(sources))
 	for i, s := range sources {
-		all[i] = pattern.MustCompile(s)
+		re := b.patterns[s]
+		if re == nil {
+			re = pattern.MustCompile(s)
+			b.patterns[s] = re
+		}
+		all[i] = re
 	}
 	return all
 }
@@ -116,7 +123,7 @@ func (b *builder) sqliMatch(s *SqliMatchStatement, path string) matcher {
 		return low
 	}
 	in.info.sensitivity = "HIGH"
-	return anyOf{low, b.regexes(compileAll(sqliHigh), in)}
+	return anyOf{low, b.regexes(b.compileAll(sqliHigh), in)}
 }
 
 // byteMatch leaves the search inside values to the scanner.

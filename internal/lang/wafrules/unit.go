@@ -32,11 +32,12 @@ type builder struct {
 	wanted []scanPlan // per node
 	refs   References
 	rates  []RateRule
-	names  []string // of the rules at hand, for the identity of counters
+	// patterns holds our own patterns by source.
+	patterns map[string]*pattern.Regexp
 }
 
 func newBuilder(refs References) *builder {
-	return &builder{unit: new(unit), byKey: map[string]uint16{}, refs: refs}
+	return &builder{unit: new(unit), byKey: map[string]uint16{}, refs: refs, patterns: map[string]*pattern.Regexp{}}
 }
 
 // node returns the node of a component after a chain of transformations.

@@ -19,11 +19,12 @@ func knownBadInputs() source {
 // javaRCE are serialized objects, class loaders and expression languages.
 var javaRCE = []string{
 	`rO0AB[QXY]`, `KztAAU`, `Cs7QAF`, `H4sIAAAAAAAA`, `(?i)aced0005`, `\xac\xed\x00?\x05`, `(?i)\bxrzt\b.{0,9}AAU`,
-	`(?i)\bjava\.(?:lang\.(?:runtime|processbuilder|class|system|thread|reflect|object|string\b|process)|io\.(?:file|input|output|buffered|object)|net\.url|util\.(?:scanner|arrays|concurrent)|beans\.|rmi\.)`,
+	`(?i)\bjava\.(?:lang\.(?:runtime|processbuilder|class|system|thread|reflect|object|string\b|process)|io\.\w|net\.url|util\.(?:scanner|arrays|concurrent)|beans\.|rmi\.)`,
 	`(?i)\b(?:processbuilder|unmarshaller|base64data|java\.runtime)\b`, `(?i)\bgetruntime\s*\(?\s*\)?`, `(?i)\bclass\.module\.classloader`, `(?i)\bclass\.classloader\b`, `(?i)\bclassloader\.(?:resources|urls|parent)`,
 	`(?i)\bspring\.cloud\.function\.routing-expression`, `(?i)#(?:context|_memberaccess|application|session|request|attr|parameters|_classresolver|root)\b\s*[\[.=@]`,
 	`(?i)\bxwork\.(?:methodaccessor|denymethodexecution)`, `(?i)@(?:java|ognl|org\.apache)\.[\w.]{1,80}@`, `(?i)\borg\.apache\.(?:commons\.(?:collections|beanutils|fileupload|configuration|io)|struts2|xalan|wicket)`,
 	`(?i)\bcom\.(?:sun\.(?:rowset|org\.apache|jndi)|opensymphony\.xwork|mchange|alibaba\.fastjson|caucho)`, `(?i)\b(?:javax\.(?:naming|script|el|management|swing)|org\.(?:springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|python|omg)|net\.sf\.(?:json|ehcache))\.[\w.]{2,}`,
+	`(?i)filename="?[^"\r\n]{0,100}\.(?:jspx?|war|jar)\b`,
 	`(?i)\bt\s*\(\s*(?:java|org|com)\.[\w.]{2,}\s*\)`, `(?i)\b(?:freemarker\.template\.utility\.execute|scriptenginemanager|invokerttransformer|invokertransformer|chainedtransformer|constanttransformer|instantiatetransformer|beancomparator|templatesimpl)\b`,
 	`(?i)\bclonetransformer|forclosure|instantiatefactory|prototypeclonefactory|prototypeserializationfactory|whileclosure|getproperty\b.{0,20}\bexec\b`,
 }

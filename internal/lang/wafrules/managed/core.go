@@ -39,7 +39,7 @@ var badBots = []string{
 var metadataService = []string{
 	`169\.254\.(?:169\.254|170\.2)`, `(?i)\b0x?a9\.?(?:0x)?fe\.?(?:0x)?a9\.?(?:0x)?fe\b`, `2852039166`, `(?i)0xa9fea9fe`,
 	`0*251\.0*376\.0*251\.0*376`, `025177524776`, `(?i)a9fe:a9fe`, `(?i)fd00:ec2::254`,
-	`(?i)\bmetadata\.google\.internal`, `(?i)/latest/(?:meta-data|user-data|dynamic/instance)`, `(?i)//(?:instance-data|metadata)(?:[/:]|$)`,
+	`(?i)\bmetadata\.(?:google\.internal|packet\.net|tencentyun\.com|platformequinix\.com)`, `(?i)/latest/(?:meta-data|user-data|dynamic/instance)`, `(?i)//(?:instance-data|metadata)(?:[/:]|$)`,
 	`100\.100\.100\.200`, `192\.0\.0\.192`, `(?i)/computemetadata/v1`, `(?i)/metadata/(?:instance|identity)`, `(?i)/openstack/latest`,
 	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\bnip\.io\b`, `(?i)/opc/v[12]/`,
 }
@@ -48,7 +48,8 @@ var metadataService = []string{
 var localFiles = []string{
 	`(?:^|[\\/;:=?&,\s"'])\.{2,3}[\\/;]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`,
 	`(?i)(?:^|[\\/])(?:\.|[\w.-]{0,20}\.)?(?:etc[\\/]+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh[\\/]|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|network|sysconfig|profile|bash|init\.d|os-release|security|environment|hostname|mtab|inetd|services|pam|ssl))`,
-	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems)\b`,
+	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|interrupts|devices|modules|partitions|iomem|ioports|kallsyms|keys|loadavg|locks|slabinfo|swaps|sys|uptime|vmstat)\b`, `(?i)(?:^|[\\/])sys[\\/](?:class|kernel|devices|firmware|block|bus|fs|module)\b`,
+	`(?i)(?:^|[\\/])\.(?:claude|cursor|continue|windsurf|aider|codeium|copilot|gemini|codex|roo|cline)(?:[\\/.]|$)`, `(?i)(?:^|[\\/])etc[\\/]+\w*[\[?*]`,
 	`(?i)[\\/]var[\\/]+(?:log|mail|run|spool|www|lib|adm)[\\/]`, `(?i)\.(?:ssh|aws|docker|kube|gnupg|subversion|gem)[\\/]+\w`,
 	`(?i)(?:^|[\\/])\.(?:bash_history|bashrc|bash_profile|profile|zshrc|htaccess|htpasswd|mysql_history|netrc|npmrc|pgpass|git[\\/]|gitconfig|svn[\\/]|hg[\\/]|env\b|viminfo|dockerenv|ds_store)`,
 	`(?i)\b(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|authorized_keys|known_hosts)\b`,
@@ -59,9 +60,9 @@ var localFiles = []string{
 }
 
 var restrictedExtensions = []string{
-	`(?i)\.(?:` + words(`log ini bak backup old orig swp sql conf cfg config inc db dbf dbs mdb sqlite key pem pfx p12 csr pwd pass
-		cmd bat dll dos htr htw ida idc idq htaccess htpasswd lic lnk mdf ldf axd asa asax ascx backup cdx cer com cs csproj csv~ dat
-		licx pdb pol printer resources resx sys vb vbproj vbs vsdisco webinfo xsd xsx rdb`) + `)/?$`,
+	`(?i)\.(?:` + words(`log ini bak backup old orig swp sql(?:\.\w{2,4})? conf cfg config inc db dbf dbs mdb sqlite key pem pfx p12 csr pwd
+		cmd bat dll htr htw ida idc idq htaccess htpasswd lic lnk mdf ldf axd asa asax ascx cdx csproj licx pdb resx vbproj vbs
+		vsdisco webinfo xsx rdb`) + `)/?$`,
 	`(?i)\.(?:php|asp|aspx|jsp|js|html?|txt|xml|json|ya?ml|rb|py|pl)(?:~|\.bak|\.old|\.orig|\.swp|\.save|\.copy|\.tmp)$`,
 }
 
@@ -70,7 +71,7 @@ var remoteFiles = []string{
 	`(?i)\b(?:https?|ftps?|file|sftp)://(?:[^@/\s]{1,60}@)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`,
 	`(?i)^\s*(?:file|ftps?|https?)://[^\s"'<>]{1,200}\?+\s*$`,
 	`(?i)\b(?:https?|ftps?)://(?:0x[0-9a-f]{8}|\d{8,10})(?:[/:?]|$)`,
-	`(?i)\b(?:file|ftps?|https?)://\[[0-9a-f:]{2,45}\]`,
+	`(?i)\b(?:file|ftps?|https?)://\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}\]?`, `(?i)^\s*(?:file|ftps?|https?)\?+$`,
 }
 
 // crossSiteScripting is the detector, and what it does not read as HTML.
@@ -83,12 +84,14 @@ func crossSiteScripting(p part) wafrules.Statement {
 
 var scripts = []string{
 	`(?i)<\s*/?\s*(?:script|iframe|frameset|embed|object|applet|meta\s|base\s|isindex|bgsound|svg[\s/]|math[\s/>]|animate|foreignobject)`,
-	`(?i)<[^>]{1,200}\bon[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:error|load|click|mouse\w{2,6}|focus|blur|key\w{2,5}|submit|change|toggle|start|begin|end|pointer\w{2,6}|animation\w{3,9}|transition\w{3,6}|wheel|drag\w{0,5}|paste|copy|cut|input|select|resize|scroll|unload|beforeunload|hashchange|message|popstate|show|search|canplay\w{0,7}|play\w{0,3}|invalid|reset|dblclick|contextmenu)\s*=\s*["'` + "`" + `]?\s*[\w(]`,
+	`(?i)<[^>]{1,200}[\s"'/]on[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:error|load|click|mouse\w{2,6}|focus|blur|key\w{2,5}|submit|change|toggle|start|begin|end|pointer\w{2,6}|animation\w{3,9}|transition\w{3,6}|wheel|drag\w{0,5}|paste|copy|cut|input|select|resize|scroll|unload|beforeunload|hashchange|message|popstate|show|search|canplay\w{0,7}|play\w{0,3}|invalid|reset|dblclick|contextmenu)\s*=\s*["'` + "`" + `]?\s*[\w(]`,
 	`(?i)java\s*script\s*:`, `(?i)jav\s+ascript\s*:`, `(?i)j\s*a\s*v\s*a\s*script\s*:`, `(?i)vbscript\s*:`, `(?i)\bdata:text/(?:html|javascript|xml)`,
 	`(?i)\b(?:document\s*\.\s*(?:cookie|write(?:ln)?|domain|location)|window\s*\.\s*(?:location|name|open|parent|top|alert)|location\s*\.\s*(?:href|hash|replace))\b`,
 	`(?i)\b(?:alert|confirm|prompt|eval|settimeout|setinterval|atob|fetch|import)\s*(?:\(|` + "`" + `)\s*(?:['"` + "`" + `/\d\w]|document|window|string\.|this)`,
 	`(?i)\b(?:innerhtml|outerhtml|insertadjacenthtml|fromcharcode|xmlhttprequest|string\.fromcharcode)\b`,
 	`(?i)<!(?:doctype|entity|element|\[cdata\[)`, `(?i)<\?(?:xml-stylesheet|import)`, `(?i)\bstyle\s*=[^>]{0,100}(?:expression|behavior|-moz-binding|url\s*\(\s*['"]?javascript)`,
+	`(?i)\bxmlns:xi\b|<xi:include`, `(?i)!entity\s+%?\s*\w+\s+(?:system|public|["'])`, `(?i)!entity\s*%\s*\w+\s+system`, `(?i)\burl\s?\(\s*javascript`, `(?i)\bvmlframe\b`, `(?i)["']\s?(?:formaction|srcdoc|xlink:href)\s*=`, `(?i)["']on[a-z]{3,45}\s*=`,
+	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
 	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
 	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
 	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,

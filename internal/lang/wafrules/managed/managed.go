@@ -163,7 +163,7 @@ type part struct {
 
 var (
 	header         = part{"_HEADER", "_Header", &wafrules.FieldToMatch{Headers: allHeaders()}}
-	cookie         = part{"_COOKIE", "_Cookie", &wafrules.FieldToMatch{Cookies: allHeaders()}}
+	cookie         = part{"_COOKIE", "_Cookie", &wafrules.FieldToMatch{Cookies: namesAndValues()}}
 	body           = part{"_BODY", "_Body", &wafrules.FieldToMatch{BodyValues: &wafrules.Empty{}}}
 	uriPath        = part{"_URIPATH", "_URIPath", &wafrules.FieldToMatch{UriPath: &wafrules.Empty{}}}
 	queryString    = part{"_QUERYSTRING", "_QueryString", &wafrules.FieldToMatch{QueryString: &wafrules.Empty{}}}
@@ -172,6 +172,13 @@ var (
 
 func allHeaders() *wafrules.MapField {
 	return &wafrules.MapField{MatchPattern: &wafrules.MapPattern{All: &wafrules.Empty{}}, MatchScope: "VALUE", OversizeHandling: "CONTINUE"}
+}
+
+// namesAndValues inspects names too: an application may show either.
+func namesAndValues() *wafrules.MapField {
+	m := allHeaders()
+	m.MatchScope = "ALL"
+	return m
 }
 
 // single is one header.

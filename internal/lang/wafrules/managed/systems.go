@@ -20,16 +20,33 @@ func unix() source {
 		description: "Contains rules that block request patterns associated with exploiting vulnerabilities specific to POSIX/POSIX-like OS, including LFI attacks. This can help prevent attacks that expose file contents or execute code for which access should not been allowed."}
 }
 
+// separator is what may stand before a command in a shell.
+const separator = "(?:;|\\||&|`|\\$\\(|\\{|\\n|<\\(|>\\(|!)"
+
+const (
+	commands = `cat ls id whoami uname wget curl ncat netcat nc bash sh zsh ksh csh tcsh dash python[\d.]* perl ruby php lua nodejs
+		printf chmod chown chgrp ps pkill rm cp mv nslookup dig ifconfig netstat ss printenv egrep awk gawk sed xxd base64 base32 tee
+		scp telnet tftp socat gzip gunzip unzip gcc mkfifo mknod mkdir crontab sudo passwd useradd adduser usermod umount df du uptime
+		lsof dmesg systemctl apt apt-get yum dnf rpm dpkg pip npm vi vim nano pwd uniq wc xargs nohup strace gdb lsb_release ifup iptables
+		tcpdump nmap mysql psql sqlite3? redis-cli kubectl docker rsync busybox openssl getent shred dd lynx aria2c axel lwp-request
+		c89 c99 flock cpulimit perf alias bsdtar busctl capsh chroot setarch taskset setsid stdbuf ionice unshare nsenter runuser doas pkexec
+		env export eval exec ifdown arp lwp-download pico emacs lftp hexdump sysctl modprobe insmod mawk tclsh expect pdb gimp ldconfig ltrace
+		composer cobc cowsay cpan dialog easy_install gem genie ghc git grc hping3 ispell java jjs jq jrunscript julia ksshell latex loginctl
+		mosquitto msgconv mtr multitime nawk neofetch octave openvt pandoc pdflatex pexec pry puppet rake rlwrap rvim slsh sqlmap tar taskset
+		tmux torify valgrind vimdiff xelatex yarn zathura zip zypper`
+	wordCommands = `echo kill touch sleep ping host ip set find grep tail head less more tac rev nl od ssh ftp make at su mount free w who last
+		service ed cd dir sort cut tr source screen timeout time hostname route nft aws stat file strings links fetch node test watch split
+		look install command nice batch crash script man start tset ul view xz cmp comm diff fold join paste pr cancel finger at dosbox`
+)
+
 // unixCommands are matched after quotes and backslashes are gone, runs of white space are one
 // space and letters are lower case.
 var unixCommands = []string{
 	// A command right after what separates commands.
-	"(?:;|\\||&|`|\\$\\(|\\{|\\n|<\\(|>\\(|\\|\\||!) ?(?:" + words(`cat ls id whoami uname wget curl ncat netcat nc\x20 bash sh\x20 zsh ksh csh tcsh dash python perl ruby php lua node
-		echo printf chmod chown chgrp ps\x20 kill pkill rm\x20 cp\x20 mv\x20 touch sleep ping nslookup dig\x20 host\x20 ifconfig ip\x20a netstat ss\x20 env printenv set\x20 export find\x20 grep egrep awk gawk sed\x20 tail head
-		less\x20 more\x20 tac rev\x20 nl\x20 od\x20 xxd base64 base32 tee ssh\x20 scp telnet ftp\x20 tftp socat tar\x20 gzip gunzip unzip gcc make\x20 mkfifo mknod mkdir crontab at\x20 sudo su\x20 passwd useradd adduser
-		usermod mount umount df\x20 du\x20 free uptime w\x20 who\x20 last\x20 lsof dmesg systemctl service\x20 apt yum dnf rpm dpkg pip npm gem\x20 git\x20 vi\x20 vim nano ed\x20 cd\x20 pwd dir\x20 sort uniq cut\x20 tr\x20 wc\x20 xargs
-		eval exec\x20 source nohup screen timeout time\x20 strace gdb lsb_release hostname ifup route arp\x20 iptables nft\x20 tcpdump nmap mysql psql sqlite redis aws\x20 kubectl docker rsync busybox openssl getent stat\x20 file\x20
-		strings head\x20 shred dd\x20 lynx links\x20 aria2c axel fetch\x20 lwp-request`) + ")",
+	separator + " ?(?:" + words(commands) + ")\\b",
+	// Commands that are English words too need an argument that is not.
+	separator + " ?(?:" + words(wordCommands) + ") ?(?:-|/|\\.|\\$|~|\\*|>|<|\\||;|&|`)",
+	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias [\w'"]{1,30}=`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|\w)`,
 	`(?:/usr)?(?:/local)?/s?bin/(?:` + words(`\w{0,3}sh\b cat ls id\b whoami uname wget curl nc\b ncat python perl ruby php echo chmod chown ps\b kill rm\b cp\b mv\b touch sleep ping env\b printenv find grep awk sed tail head less more base64 tee ssh\b scp telnet ftp tar\b gcc
 		su\b sudo passwd mount nslookup dig\b ifconfig netstat busybox node\b lua\b \?\?\? \w?[\[?*]`) + `)`,
 	`/[?*][\w?*]{0,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
@@ -57,10 +74,11 @@ var windowsCommands = []string{
 		vssadmin wevtutil diskpart format\x20 chkdsk fsutil takeown runas gpresult query\x20 quser curl`) + `)`,
 	`\bcmd(?:\.exe|32)? ?(?:/|\\)[ckrqvsd]\b`, `\bcommand\.com\b`, `%(?:comspec|systemroot|windir|appdata|programfiles|userprofile|temp|path|username|computername|homedrive|homepath)(?::~-?\d+,-?\d+)?%`,
 	`\b(?:c:|%systemroot%)?\\?(?:windows|winnt)\\(?:system32|syswow64|temp)\b`, `\bnet(?:1)?(?:\.exe)? (?:user|localgroup|group|use|view|share|start|stop|accounts|session)\b`, `\b(?:reg|reg\.exe) (?:query|add|delete|save|export)\b`,
-	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `\bping(?:\.exe)? \d{1,3}\.\d`,
+	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?[%\w"]{1,30}[^=]{0,20}==`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
 }
 
 var powerShell = []string{
+	`\biwmi -`,
 	`\bpowershell(?:\.exe)?\b ?(?:-|/|/c)?`, `\bpwsh(?:\.exe)? -`, `\b(?:invoke-(?:expression|webrequest|command|restmethod|item|mimikatz|shellcode|wmimethod|history|cimmethod)|iex\b ?[(\w$]|iwr\b ?[(\w$-])`, `\bnew-object\b`, `\b(?:start|stop|get)-(?:process|service|wmiobject|content|childitem|item|location|credential|host|variable|ciminstance|eventlog|hotfix|bitstransfer|sleep)\b`,
 	`\b(?:set|remove|copy|move|add|out|write|convertto|convertfrom|import|export|select|test|enter|export)-(?:executionpolicy|content|item|itemproperty|file|host|output|securestring|module|string|connection|pssession|object|type|csv)\b`, `-(?:enc|encodedcommand|executionpolicy|noprofile|windowstyle|nop|noni)\b`, `\bnet\.webclient\b`, `\bdownload(?:string|file|data)\b`, `\[system\.\w+`, `\bfrombase64string\b`,
 }
@@ -72,13 +90,13 @@ func php() source {
 }
 
 var phpPatterns = []string{
-	`(?i)<\?(?:php\b|=|\s)`, `(?i)\[/?php\]`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
-	`(?i)\b(?:` + words(`fsockopen pfsockopen shell_exec passthru proc_open popen pcntl_exec pcntl_fork call_user_func(?:_array)? create_function preg_replace(?:_callback)? file_get_contents file_put_contents base64_decode base64_encode
+	`(?i)<\?(?:php\b|=|\s|$)`, `(?i)\[[/\\]?php\]`, `(?i)\{/php\}`, `\) ?\( ?['"]`, `\$ ?\{ ?['$]`, `(?i)filename="?[^"\r\n]{0,100}\.ph(?:p\d?|tml|ar|ps|t)\b`, `(?i)^[\w./\\ -]{0,80}\.(?:php\d?|phtml|phar|phps)\.?$`, `(?i)(?:^|[/\\])sess_[a-z0-9]{20,}$`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
+	`(?i)(?:` + words(`fsockopen pfsockopen shell_exec passthru proc_open popen pcntl_exec pcntl_fork call_user_func(?:_array)? create_function preg_replace(?:_callback)? file_get_contents file_put_contents base64_decode base64_encode
 		gzinflate gzuncompress gzdecode str_rot13 phpinfo phpversion php_uname ini_set ini_get_all set_time_limit ob_start assert eval system exec unserialize parse_str extract array_map array_filter array_walk usort uasort uksort
 		move_uploaded_file readfile highlight_file show_source php_strip_whitespace get_defined_vars get_cfg_var getenv putenv symlink chgrp chmod chown unlink mkdir rmdir opendir scandir fopen fwrite fputs fread fgets
 		curl_exec curl_init stream_context_create stream_socket_client mysql_query mysqli_query sqlite_open pg_query var_dump print_r var_export debug_backtrace error_log mb_ereg_replace register_shutdown_function
-		register_tick_function set_error_handler spl_autoload_register iterator_apply forward_static_call(?:_array)? func_get_args apache_setenv posix_getpwuid getmyuid disk_free_space is_callable function_exists dl\b include_once require_once bzopen
-		gzopen ftp_connect imap_open mail array_diff_ukey array_udiff chr bin2hex hex2bin convert_uudecode md5_file sha1_file zlib_decode ReflectionFunction simplexml_load_\w+ assert_options`) + `)\s*\(`,
+		register_tick_function set_error_handler spl_autoload_register iterator_apply forward_static_call(?:_array)? func_get_args apache_setenv posix_getpwuid getmyuid disk_free_space is_callable function_exists include_once require_once bzopen
+		gzopen ftp_connect imap_open bzdecompress substr_replace gethostbyname get_current_user array_diff_ukey array_udiff bin2hex hex2bin convert_uudecode md5_file sha1_file zlib_decode ReflectionFunction simplexml_load_\w+ assert_options`) + `)\s*\(`,
 	`(?i)\$_(?:get|post|request|cookie|server|files|env|session)\b`, `(?i)\$(?:globals|http_(?:get|post|cookie|server|raw)_\w+|argv|argc|php_errormsg)\b`, `(?i)\b(?:allow_url_include|auto_prepend_file|auto_append_file|disable_functions|open_basedir|safe_mode|suhosin\.simulation|cgi\.force_redirect|cgi\.redirect_status_env)\b\s*=`,
 	`(?i)\bO:\d+:"[^"]{1,60}":\d+:\{`, `\$\{?\w{1,30}\}?\((?:\$|['"])`, `(?i)\bphp[-_]?(?:input|filter)\b/?`, `(?i)\b(?:include|require)\s*\(?\s*['"$]`, `(?i)\.ph(?:p\d?|tml|ar|ps|pt)(?:[./]|$).{0,40}\.(?:jpe?g|png|gif|txt)$`, `(?i)\bcallable\b|\b\w{3,30}::__construct`,
 }

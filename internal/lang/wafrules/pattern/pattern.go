@@ -43,7 +43,10 @@ func Compile(source string) (*Regexp, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", source, err)
 	}
-	dollarBeforeNewline(tree)
+	if strings.Contains(source, "$") {
+		dollarBeforeNewline(tree)
+		translated = tree.String()
+	}
 	prog, err := syntax.Compile(tree.Simplify())
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", source, err)
@@ -51,7 +54,7 @@ func Compile(source string) (*Regexp, error) {
 	if n := len(prog.Inst); n > maxInstructions {
 		return nil, fmt.Errorf("pattern %q: needs %d steps, want at most %d", source, n, maxInstructions)
 	}
-	re, err := regexp.Compile(tree.String())
+	re, err := regexp.Compile(translated)
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", source, err)
 	}

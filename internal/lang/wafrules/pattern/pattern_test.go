@@ -71,8 +71,8 @@ func TestLiterals(t *testing.T) {
 		pattern string
 		want    []string
 	}{
-		{`union\s+select`, []string{"select"}},
-		{`(?i)UNION.{0,9}SELECT`, []string{"select"}},
+		{`union\s+select`, []string{"union ", "union\t", "union\n", "union\f", "union\r"}},
+		{`(?i)UNION.{0,9}SELECT`, []string{"union"}},
 		{`foo|bar`, []string{"foo", "bar"}},
 		{`ba[rz]`, []string{"bar", "baz"}},
 		{`x(?:foo|bar)y`, []string{"xfooy", "xbary"}},
@@ -81,20 +81,13 @@ func TestLiterals(t *testing.T) {
 		{`(?:foo)?bar`, []string{"bar"}},
 		{`(?:ab)+`, []string{"ab"}},
 		{`(?:ab){2,}`, []string{"abab"}},
-		{`\d+(?:foo|x)`, nil},
+		{`\w+(?:foo|x)`, nil},
 	}
 	for _, c := range cases {
 		got := MustCompile(c.pattern).Literals()
 		slices.Sort(got)
 		want := slices.Clone(c.want)
 		slices.Sort(want)
-		if c.pattern == `union\s+select` || strings.HasPrefix(c.pattern, "(?i)UNION") {
-			// Either word will do.
-			if len(got) != 1 {
-				t.Errorf("%s: got %q, want one word", c.pattern, got)
-			}
-			continue
-		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.pattern, diff)
 		}

@@ -6,25 +6,40 @@ import (
 )
 
 const (
-	maxLiterals   = 2000 // of one pattern; beyond, it is not worth the automaton
-	maxClass      = 6    // a larger class is not spelled out
-	minUsefulSize = 2    // a single byte occurs almost everywhere
-	maxMinimal    = 300
+	maxLiterals    = 2000 // of one pattern; beyond, it is not worth the automaton
+	maxLiteralSize = 40   // more bytes do not make a literal rarer
+	maxClass       = 10   // a larger class is not spelled out
+	maxUnrolled    = 8
+	minUsefulSize  = 2 // a single byte occurs almost everywhere
+	maxMinimal     = 300
 )
 
 // facts are what is known about the strings that an expression matches, in lower case.
+// Sets are nil when nothing is known; one that contains "" says nothing either.
 type facts struct {
-	// exact lists every string that matches, or is nil when there are too many to list.
-	exact []string
-	// need lists strings of which each match contains one; nil when unknown.
-	need []string
+	exact  []string // every string that matches
+	prefix []string // each match begins with one of these
+	suffix []string // each match ends with one of these
+	need   []string // each match contains one of these
+}
+
+// nothing is known about a string that may be empty.
+var nothing = []string{""}
+
+func unknown() facts { return facts{prefix: nothing, suffix: nothing} }
+
+func exactly(set []string) facts {
+	if len(set) > maxLiterals {
+		return unknown()
+	}
+	return facts{exact: set, prefix: set, suffix: set}
 }
 
 // required returns the most selective set of literals of which every match of re
 // contains at least one; nil when there is none worth looking for.
 func required(re *syntax.Regexp) []string {
 	f := analyze(re)
-	best := better(f.need, f.exact)
+	best := better(better(f.need, f.exact), better(f.prefix, f.suffix))
 	if len(best) == 0 || shortest(best) < minUsefulSize {
 		return nil
 	}
@@ -35,7 +50,7 @@ func analyze(re *syntax.Regexp) facts {
 	switch re.Op {
 	case syntax.OpEmptyMatch, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpBeginText,
 		syntax.OpEndText, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
-		return facts{exact: []string{""}}
+		return exactly(nothing)
 	case syntax.OpLiteral:
 		return literalFacts(re.Rune)
 	case syntax.OpCharClass:
@@ -47,28 +62,38 @@ func analyze(re *syntax.Regexp) facts {
 	case syntax.OpAlternate:
 		return alternateFacts(re.Sub)
 	case syntax.OpQuest:
-		if f := analyze(re.Sub[0]); f.exact != nil && len(f.exact) < maxLiterals {
-			return facts{exact: dedupe(append([]string{""}, f.exact...))}
+		if f := analyze(re.Sub[0]); f.exact != nil {
+			return exactly(dedupe(append([]string{""}, f.exact...)))
 		}
 	case syntax.OpPlus:
-		return atLeastOnce(re.Sub[0])
+		return concatFacts(unrolled(re.Sub[0], 1, true))
 	case syntax.OpRepeat:
-		if re.Min > 0 {
-			return repeatFacts(re)
-		}
+		return concatFacts(unrolled(re.Sub[0], re.Min, re.Max != re.Min))
 	}
-	return facts{}
+	return unknown()
+}
+
+// unrolled spells a repetition as a sequence; long ones end in "any number more".
+func unrolled(sub *syntax.Regexp, times int, more bool) []*syntax.Regexp {
+	var subs []*syntax.Regexp
+	for range min(times, maxUnrolled) {
+		subs = append(subs, sub)
+	}
+	if more || times > maxUnrolled {
+		subs = append(subs, &syntax.Regexp{Op: syntax.OpStar, Sub: []*syntax.Regexp{sub}})
+	}
+	return subs
 }
 
 func literalFacts(runes []rune) facts {
 	var b strings.Builder
 	for _, r := range runes {
 		if r > 0xff {
-			return facts{} // never occurs: the expression sees bytes as runes
+			return unknown() // never occurs: the expression sees bytes as runes
 		}
 		b.WriteByte(lowerByte(byte(r)))
 	}
-	return facts{exact: []string{b.String()}}
+	return exactly([]string{b.String()})
 }
 
 // classFacts lists the members of a small class; the two cases of a letter are one.
@@ -78,14 +103,14 @@ func classFacts(ranges []rune) facts {
 		for r := ranges[i]; r <= ranges[i+1] && r <= 0xff; r++ {
 			members = append(members, string([]byte{lowerByte(byte(r))}))
 			if len(members) > 2*maxClass {
-				return facts{}
+				return unknown()
 			}
 		}
 	}
-	if members = dedupe(members); len(members) > maxClass {
-		return facts{}
+	if members = dedupe(members); len(members) > maxClass || len(members) == 0 {
+		return unknown()
 	}
-	return facts{exact: members}
+	return exactly(members)
 }
 
 func lowerByte(c byte) byte {
@@ -95,81 +120,71 @@ func lowerByte(c byte) byte {
 	return c
 }
 
-// concatFacts multiplies out the exact parts that stand together, and keeps the best
-// set seen on the way.
+// concatFacts multiplies out what stands together, and keeps the best set seen on the way.
 func concatFacts(subs []*syntax.Regexp) facts {
-	run := []string{""} // what the parts since the last gap can spell
-	var best []string
-	whole := true
+	run := nothing // what the parts so far can end with
+	var best, prefix []string
+	whole := true // run is everything that the parts so far can spell
+	end := func() {
+		if whole {
+			prefix, whole = run, false
+		}
+	}
 	for _, sub := range subs {
-		f := analyze(sub)
-		if f.exact != nil && len(run)*len(f.exact) <= maxLiterals {
-			run = product(run, f.exact)
+		if sub.Op == syntax.OpStar {
+			end()
+			best = better(best, run)
+			// The end is what stood before, or that of a repetition.
+			run = union(run, analyze(sub.Sub[0]).suffix)
 			continue
 		}
-		whole = false
-		best = better(better(best, run), better(f.need, f.exact))
-		run = []string{""}
-		if f.exact != nil {
-			run = f.exact
+		f := analyze(sub)
+		if all := product(run, f.exact); all != nil {
+			run = all
+			continue
 		}
+		joined := product(run, f.prefix)
+		if joined == nil {
+			joined = better(run, f.prefix)
+		} else if whole {
+			prefix, whole = joined, false
+		}
+		end()
+		best = better(better(best, joined), f.need)
+		run = f.suffix
 	}
 	if whole {
-		return facts{exact: run}
+		return exactly(run)
 	}
-	return facts{need: better(best, run)}
+	return facts{prefix: prefix, suffix: run, need: better(best, run)}
 }
 
 func alternateFacts(subs []*syntax.Regexp) facts {
-	var exact, need []string
-	allExact := true
+	all := facts{exact: []string{}, prefix: []string{}, suffix: []string{}, need: []string{}}
 	for _, sub := range subs {
 		f := analyze(sub)
-		part := better(f.need, f.exact)
-		if part == nil || shortest(part) == 0 && f.exact == nil {
-			return facts{}
-		}
 		if f.exact == nil {
-			allExact = false
+			all.exact = nil
+		} else if all.exact != nil {
+			all.exact = append(all.exact, f.exact...)
 		}
-		exact = append(exact, f.exact...)
-		need = append(need, part...)
+		all.prefix = append(all.prefix, f.prefix...)
+		all.suffix = append(all.suffix, f.suffix...)
+		all.need = append(all.need, better(better(f.need, f.exact), better(f.prefix, f.suffix))...)
 	}
-	need = dedupe(need)
-	if allExact && len(dedupe(exact)) <= maxLiterals {
-		return facts{exact: dedupe(exact)}
+	if all.exact != nil {
+		return exactly(dedupe(all.exact))
 	}
-	if len(need) > maxNeed {
-		return facts{}
-	}
-	return facts{need: need}
+	return facts{prefix: union(all.prefix, nil), suffix: union(all.suffix, nil), need: union(all.need, nil)}
 }
 
-// maxNeed bounds the literals of one pattern; long alternations of words are common
-// and still cheap in a shared automaton.
-const maxNeed = 400
-
-func atLeastOnce(sub *syntax.Regexp) facts {
-	f := analyze(sub)
-	return facts{need: better(f.need, f.exact)}
-}
-
-func repeatFacts(re *syntax.Regexp) facts {
-	f := analyze(re.Sub[0])
-	if f.exact == nil || re.Min > 8 {
-		return facts{need: better(f.need, f.exact)}
+// union merges two sets, to nothing if there are too many.
+func union(a, b []string) []string {
+	all := dedupe(append(append([]string(nil), a...), b...))
+	if len(all) > maxLiterals {
+		return nothing
 	}
-	run := []string{""}
-	for range re.Min {
-		if len(run)*len(f.exact) > maxLiterals {
-			return facts{need: better(f.need, f.exact)}
-		}
-		run = product(run, f.exact)
-	}
-	if re.Max == re.Min {
-		return facts{exact: run}
-	}
-	return facts{need: run}
+	return all
 }
 
 // better returns the set that dismisses more values: the one whose shortest member
@@ -203,10 +218,18 @@ func shortest(set []string) int {
 	return n
 }
 
+// product joins every member of a with every member of b; nil if b is, or if there are
+// too many.
 func product(a, b []string) []string {
+	if b == nil || len(a)*len(b) > maxLiterals {
+		return nil
+	}
 	all := make([]string, 0, len(a)*len(b))
 	for _, x := range a {
 		for _, y := range b {
+			if len(x)+len(y) > maxLiteralSize {
+				return nil
+			}
 			all = append(all, x+y)
 		}
 	}
