@@ -24,11 +24,16 @@ func (c onlyManaged) ManagedGroup(v, n, version string) (*wafrules.Group, error)
 
 // aclOf compiles a web ACL that refers to the named groups in order.
 func aclOf(t testing.TB, catalog *Catalog, names ...string) *wafrules.ACL {
+	return aclWith(t, catalog, "None", names...)
+}
+
+// aclWith compiles one with the given OverrideAction.
+func aclWith(t testing.TB, catalog *Catalog, override string, names ...string) *wafrules.ACL {
 	t.Helper()
 	var rules []string
 	for i, n := range names {
-		rules = append(rules, fmt.Sprintf(`{"Name":%q,"Priority":%d,"OverrideAction":{"None":{}},"VisibilityConfig":{"MetricName":"m"},
-			"Statement":{"ManagedRuleGroupStatement":{"VendorName":"AWS","Name":%q}}}`, n, i, n))
+		rules = append(rules, fmt.Sprintf(`{"Name":%q,"Priority":%d,"OverrideAction":{%q:{}},"VisibilityConfig":{"MetricName":"m"},
+			"Statement":{"ManagedRuleGroupStatement":{"VendorName":"AWS","Name":%q}}}`, n, i, override, n))
 	}
 	acl, err := wafrules.ParseWebACL([]byte(`{"DefaultAction":{"Allow":{}},"VisibilityConfig":{"MetricName":"m"},"Rules":[` + strings.Join(rules, ",") + `]}`))
 	if err != nil {

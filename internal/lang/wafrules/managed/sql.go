@@ -23,10 +23,10 @@ const gap = `(?:[\s(+]|/\*[^*]*\*/|--[^\n]*\n|#[^\n]*\n)`
 var sqlPatterns = []string{
 	`(?i)\bunion\b` + gap + `+(?:all|distinct|distinctrow)?` + gap + `*[\s('"]{0,9}select\b`,
 	`(?i)\bselect\b.{1,100}?\bfrom\b.{1,60}?(?:\bwhere\b.{1,40}?[=<>]|information_schema|--|;|/\*|\blimit\b\s*\d|\bunion\b)`,
-	`(?i)(?:^|[;'")\s])select\b[^a-z]{1,10}(?:@@|\*|\d+|null|char\s*\(|concat|version\s*\(|user\s*\(|database\s*\(|load_file|count\s*\(|case\b)`,
+	`(?i)(?:^|[;'")\s])select\b[^a-z]{1,10}(?:@@|\*\s*(?:from|,|/)|\d+|null|char\s*\(|concat|version\s*\(|user\s*\(|database\s*\(|load_file|count\s*\(|case\b)`,
 	`(?i)\binsert` + gap + `+into\b.{1,80}?\b(?:values\b|select\b|set\b)`, `(?i)\bupdate\b[^,.]{1,60}?\bset\b[^,.]{1,40}?=`,
-	`(?i)\bdelete` + gap + `+from\b` + gap + `+\w+`, `(?i)\b(?:drop|truncate|alter|create)` + gap + `+(?:table|database|schema|view|index|procedure|function|trigger|user)\b` + gap + `+[\w'"` + "`" + `]`,
-	`(?i)\b(?:sleep|benchmark|pg_sleep|load_file|extractvalue|updatexml|group_concat|xmltype|utl_http\.request|utl_inaddr\.get_host_\w+|dbms_\w+\.\w+|ctxsys\.drithsx\.sn|name_const|procedure` + gap + `+analyse|row_count|found_rows|char_length|from_base64|json_keys|exp\s*\(\s*~|gtid_subset|multipoint|polygon)\s*\(`,
+	`(?i)\bdelete` + gap + `+from\b` + gap + `+[\w."` + "`" + `]+\s*(?:\bwhere\b|;|--|#|/\*)`, `(?i)\b(?:drop|truncate|alter|create)` + gap + `+(?:table|database|schema|view|index|procedure|function|trigger|user)\b` + gap + `+[\w'"` + "`" + `]`,
+	`(?i)\b(?:sleep|benchmark|pg_sleep|load_file|extractvalue|updatexml|group_concat|xmltype|utl_http\.request|utl_inaddr\.get_host_\w+|dbms_\w+\.\w+|ctxsys\.drithsx\.sn|name_const|procedure` + gap + `+analyse|row_count|found_rows|char_length|from_base64|json_keys|exp\s*\(\s*~|gtid_subset|multipoint|polygon)\(`,
 	`(?i)\bwaitfor` + gap + `+(?:delay|time)\b`, `(?i)\binto` + gap + `+(?:outfile|dumpfile)\b`, `(?i)\b(?:xp_(?:cmdshell|regread|dirtree|availablemedia|fileexist|ntsec|terminate)|sp_(?:executesql|oacreate|makewebtask|password|addextendedproc))\b`,
 	`(?i)\b(?:information_schema|sysobjects|syscolumns|sysusers|sysdatabases|pg_catalog|pg_shadow|pg_user|sqlite_(?:master|temp_master|version)|msysaccessobjects|mysql\.(?:user|db)|all_tables|user_tables|all_tab_columns|dba_users|master\.\.|tempdb|northwind|v\$version)\b`,
 	`(?i)['"` + "`" + `)]\s*(?:or|and|xor|div|like|between|\|\||&&)\s*(?:\(|not\b|!)*\s*['"` + "`" + `(]*[\w.@-]*['"` + "`" + `)]*\s*(?:=|<|>|!=|<=>|\blike\b|\brlike\b|\bregexp\b|\bin\s*\(|\bis\b|\bbetween\b|sounds\s+like)`,

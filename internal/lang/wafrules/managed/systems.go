@@ -46,7 +46,7 @@ var unixCommands = []string{
 	separator + " ?(?:" + words(commands) + ")\\b",
 	// Commands that are English words too need an argument that is not.
 	separator + " ?(?:" + words(wordCommands) + ") ?(?:-|/|\\.|\\$|~|\\*|>|<|\\||;|&|`)",
-	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias [\w'"]{1,30}=`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|\w)`,
+	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias [\w'"]{1,30}=`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
 	`(?:/usr)?(?:/local)?/s?bin/(?:` + words(`\w{0,3}sh\b cat ls id\b whoami uname wget curl nc\b ncat python perl ruby php echo chmod chown ps\b kill rm\b cp\b mv\b touch sleep ping env\b printenv find grep awk sed tail head less more base64 tee ssh\b scp telnet ftp tar\b gcc
 		su\b sudo passwd mount nslookup dig\b ifconfig netstat busybox node\b lua\b \?\?\? \w?[\[?*]`) + `)`,
 	`/[?*][\w?*]{0,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
@@ -69,9 +69,11 @@ func windows() source {
 }
 
 var windowsCommands = []string{
-	`(?:;|\||&|\n|\() ?(?:` + words(`cmd command nslookup ping\x20 net\x20 netsh netstat ipconfig systeminfo tasklist taskkill whoami dir\x20 type\x20 copy\x20 xcopy del\x20 erase\x20 move\x20 ren\x20 echo attrib cacls icacls reg\x20 regedit regsvr32
-		rundll32 wmic sc\x20 schtasks at\x20 shutdown certutil bitsadmin mshta cscript wscript powershell pwsh msiexec forfiles findstr find\x20 more\x20 start\x20 set\x20 ver\x20 hostname arp route tracert pathping telnet ftp tftp
-		vssadmin wevtutil diskpart format\x20 chkdsk fsutil takeown runas gpresult query\x20 quser curl`) + `)`,
+	`(?:;|\||&|\n|\() ?(?:` + words(`cmd nslookup netsh netstat ipconfig systeminfo tasklist taskkill whoami xcopy attrib cacls icacls regedit regsvr32
+		rundll32 wmic schtasks certutil bitsadmin mshta cscript wscript powershell pwsh msiexec forfiles findstr tracert pathping telnet tftp
+		vssadmin wevtutil diskpart chkdsk fsutil takeown runas gpresult quser curl wget`) + `)\b`,
+	// Commands that are English words too need an argument that is not.
+	`(?:;|\||&|\n|\() ?(?:` + words(`ping net dir type copy del erase move ren echo reg sc at find more start set ver hostname arp route shutdown ftp format query command tree date time title color print sort`) + `) ?(?:/|\\|%|[a-z]:|\*|-|>|\||&|\d{1,3}\.)`,
 	`\bcmd(?:\.exe|32)? ?(?:/|\\)[ckrqvsd]\b`, `\bcommand\.com\b`, `%(?:comspec|systemroot|windir|appdata|programfiles|userprofile|temp|path|username|computername|homedrive|homepath)(?::~-?\d+,-?\d+)?%`,
 	`\b(?:c:|%systemroot%)?\\?(?:windows|winnt)\\(?:system32|syswow64|temp)\b`, `\bnet(?:1)?(?:\.exe)? (?:user|localgroup|group|use|view|share|start|stop|accounts|session)\b`, `\b(?:reg|reg\.exe) (?:query|add|delete|save|export)\b`,
 	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?[%\w"]{1,30}[^=]{0,20}==`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
@@ -96,7 +98,7 @@ var phpPatterns = []string{
 		move_uploaded_file readfile highlight_file show_source php_strip_whitespace get_defined_vars get_cfg_var getenv putenv symlink chgrp chmod chown unlink mkdir rmdir opendir scandir fopen fwrite fputs fread fgets
 		curl_exec curl_init stream_context_create stream_socket_client mysql_query mysqli_query sqlite_open pg_query var_dump print_r var_export debug_backtrace error_log mb_ereg_replace register_shutdown_function
 		register_tick_function set_error_handler spl_autoload_register iterator_apply forward_static_call(?:_array)? func_get_args apache_setenv posix_getpwuid getmyuid disk_free_space is_callable function_exists include_once require_once bzopen
-		gzopen ftp_connect imap_open bzdecompress substr_replace gethostbyname get_current_user array_diff_ukey array_udiff bin2hex hex2bin convert_uudecode md5_file sha1_file zlib_decode ReflectionFunction simplexml_load_\w+ assert_options`) + `)\s*\(`,
+		gzopen ftp_connect imap_open bzdecompress substr_replace gethostbyname get_current_user array_diff_ukey array_udiff bin2hex hex2bin convert_uudecode md5_file sha1_file zlib_decode ReflectionFunction simplexml_load_\w+ assert_options`) + `)(?:\(|\s{1,3}\(\s*(?:['"$)]|[a-z_]+\())`,
 	`(?i)\$_(?:get|post|request|cookie|server|files|env|session)\b`, `(?i)\$(?:globals|http_(?:get|post|cookie|server|raw)_\w+|argv|argc|php_errormsg)\b`, `(?i)\b(?:allow_url_include|auto_prepend_file|auto_append_file|disable_functions|open_basedir|safe_mode|suhosin\.simulation|cgi\.force_redirect|cgi\.redirect_status_env)\b\s*=`,
 	`(?i)\bO:\d+:"[^"]{1,60}":\d+:\{`, `\$\{?\w{1,30}\}?\((?:\$|['"])`, `(?i)\bphp[-_]?(?:input|filter)\b/?`, `(?i)\b(?:include|require)\s*\(?\s*['"$]`, `(?i)\.ph(?:p\d?|tml|ar|ps|pt)(?:[./]|$).{0,40}\.(?:jpe?g|png|gif|txt)$`, `(?i)\bcallable\b|\b\w{3,30}::__construct`,
 }
