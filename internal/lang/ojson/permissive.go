@@ -45,7 +45,7 @@ func (p lenient) value(stop string) error {
 		if stop != stopNever {
 			return p.fail("found the end, expected a value")
 		}
-		p.add(node{off: uint32(p.i), end: uint32(p.i), kind: String})
+		p.add(p.i, p.i, String, 0)
 		return nil
 	}
 	switch p.text[p.i] {
@@ -60,7 +60,7 @@ func (p lenient) value(stop string) error {
 		return err
 	}
 	start := p.i
-	p.add(bare(p.text, start, p.until(stop)))
+	p.bare(start, p.until(stop), None)
 	return nil
 }
 
@@ -74,24 +74,25 @@ func (p lenient) until(stop string) int {
 	return p.i
 }
 
-// bare makes the node of text without quotes: a number, a word or a string.
-func bare(text string, from, to int) node {
-	s := strings.TrimSpace(text[from:to])
-	from += strings.Index(text[from:to], s)
-	nd := node{off: uint32(from), end: uint32(from + len(s)), kind: String}
-	switch s {
-	case "null":
-		nd.kind = Null
-	case "true":
-		nd.kind = True
-	case "false":
-		nd.kind = False
+// bare adds the node of text without quotes: of the kind that is given, or else a number,
+// a word or a string as the text has it.
+func (p lenient) bare(from, to int, kind Kind) uint32 {
+	s := strings.TrimSpace(p.text[from:to])
+	from += strings.Index(p.text[from:to], s)
+	switch {
+	case kind != None:
+	case s == "null":
+		kind = Null
+	case s == "true":
+		kind = True
+	case s == "false":
+		kind = False
+	case isLooseNumber(s):
+		kind = Number
 	default:
-		if isLooseNumber(s) {
-			nd.kind = Number
-		}
+		kind = String
 	}
-	return nd
+	return p.add(from, from+len(s), kind, 0)
 }
 
 // isLooseNumber reports whether s is a number, leading zeros and a final point allowed.
@@ -125,7 +126,7 @@ func (p lenient) quoted() (uint32, error) {
 		switch p.text[p.i] {
 		case quote:
 			p.i++
-			return p.add(node{off: uint32(start), end: uint32(p.i - 1), kind: String, flags: flags}), nil
+			return p.add(start, p.i-1, String, flags), nil
 		case '\\':
 			flags = escaped
 			p.i++
@@ -203,9 +204,7 @@ func (p lenient) member() error {
 		name = at
 	} else {
 		start := p.i
-		nd := bare(p.text, start, p.until(stopName))
-		nd.kind = String
-		name = p.add(nd)
+		name = p.bare(start, p.until(stopName), String)
 	}
 	p.space()
 	if p.i >= len(p.text) || p.text[p.i] != ':' {

@@ -61,14 +61,29 @@ func (n textNode) render(s *state) error {
 
 func (n signalNode) render(*state) error { return n.signal }
 
-// render of a reference prints its value; null prints nothing.
+// render of a reference prints its value; null prints nothing. A last property that is a
+// scalar of JSON nobody changed, the most common reference of all, is printed in place.
 func (r *ref) render(s *state) error {
-	v, err := r.eval(s)
+	v, err := r.base(s)
 	if err != nil {
 		return err
 	}
-	s.at = r.place
 	before := len(s.out)
+	if last := len(r.steps) - 1; last >= 0 {
+		if v, err = s.follow(v, r.steps[:last], r.place); err != nil {
+			return err
+		}
+		m, ok := v.(*Map)
+		if ok && r.steps[last].kind == propertyStep && m.appendScalar(&s.out, r.steps[last].name) {
+			s.at = r.place
+			return s.wrote(before)
+		}
+		if v, err = s.follow(v, r.steps[last:], r.place); err != nil {
+			return err
+		}
+	}
+	s.at = r.place
+	before = len(s.out)
 	switch v := v.(type) {
 	case nil:
 	case string:

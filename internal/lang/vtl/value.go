@@ -276,6 +276,22 @@ func (m *Map) Get(key string) (Value, bool) {
 	return nil, false
 }
 
+// appendScalar appends what the member key prints if it is a scalar of an unread object, or
+// missing there. It reports false when the member must be read.
+func (m *Map) appendScalar(dst *[]byte, key string) bool {
+	if m.src.Kind() == ojson.None {
+		return false
+	}
+	v, _ := m.src.Get(key)
+	switch k := v.Kind(); {
+	case k >= ojson.Array:
+		return false
+	case k > ojson.Null:
+		*dst = v.AppendJava(*dst)
+	}
+	return true
+}
+
 // change readies the map for a change.
 func (m *Map) change() {
 	m.read()
