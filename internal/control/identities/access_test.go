@@ -290,6 +290,36 @@ func TestResourcePolicies(t *testing.T) {
 	f.wantAllowed(allowed, "")
 }
 
+// Tags of resources decide where they are known, and where they are not nothing passes:
+// an absent tag would satisfy negated conditions and keep a Deny from applying.
+func TestResourceTags(t *testing.T) {
+	var tags map[string]string
+	known := true
+	f := start(t, func(c *Config) {
+		c.ResourceTags = func(_ context.Context, service, arn string) (map[string]string, bool, error) {
+			return tags, known && service == "apigateway" && arn == "arn:aws:apigateway:us-east-1::/restapis", nil
+		}
+	})
+	only := f.user("only", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"apigateway:*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/team":"${aws:username}"}}}}`)
+	but := f.user("but", `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"apigateway:*","Resource":"*"},{"Effect":"Deny","Action":"*","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/locked":"yes"}}}]}`)
+	f.wantDenied(only, "", "because no identity-based policy allows")
+	f.wantAllowed(but, "")
+	tags = map[string]string{"Team": "only", "locked": "yes"}
+	f.wantAllowed(only, "")
+	f.wantDenied(but, "", "with an explicit deny in an identity-based policy")
+	tags, known = nil, false
+	f.wantDenied(only, "", "because no identity-based policy allows")
+	f.wantDenied(but, "", "because a policy depends on aws:resourcetag/locked, which is not known of this resource")
+
+	// IAM's own are known here.
+	s, c := aws.String, f.root()
+	k := f.user("warden", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:GetUser","Resource":"*","Condition":{"StringEquals":{"aws:ResourceTag/ward":"1"}}}}`)
+	_, err := f.iam(k).GetUser(t.Context(), &awsiam.GetUserInput{UserName: s("only")})
+	wantError(t, err, "AccessDenied", "because no identity-based policy allows")
+	ok(t)(c.TagUser(t.Context(), &awsiam.TagUserInput{UserName: s("only"), Tags: iamTags(map[string]string{"ward": "1"})}))
+	ok(t)(f.iam(k).GetUser(t.Context(), &awsiam.GetUserInput{UserName: s("only")}))
+}
+
 // --dev: keys that nobody made are root, keys that exist are verified.
 func TestDev(t *testing.T) {
 	f := start(t, func(c *Config) { c.Dev, c.Root = true, DevRootKey })

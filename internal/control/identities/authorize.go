@@ -40,9 +40,15 @@ func (s *Service) Authorize(ctx context.Context, a awsapi.Access) error {
 		}
 		set.Resource, set.CrossAccount = p, id.Kind != awsapi.Anonymous && owner != "" && owner != id.Account
 	}
-	r := &iampolicy.Request{Action: a.Action, Resource: a.Resource, Principal: principalOf(id), Keys: &callKeys{s: s, access: &a}}
-	if d := set.Decide(r); d.Effect != iampolicy.Allow {
+	keys := &callKeys{ctx: ctx, s: s, access: &a}
+	d := set.Decide(&iampolicy.Request{Action: a.Action, Resource: a.Resource, Principal: principalOf(id), Keys: keys})
+	switch {
+	case keys.err != nil:
+		return keys.err
+	case d.Effect != iampolicy.Allow:
 		return accessDenied(&a, d.Reason(a.Action))
+	case keys.unknown != "": // an absent tag could have allowed, or kept a Deny from applying
+		return accessDenied(&a, " because a policy depends on "+keys.unknown+", which is not known of this resource")
 	}
 	return nil
 }

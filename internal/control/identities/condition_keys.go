@@ -1,6 +1,7 @@
 package identities
 
 import (
+	"context"
 	"reflect"
 	"strings"
 	"time"
@@ -10,12 +11,18 @@ import (
 )
 
 // callKeys are the condition keys of a management call (IAM User Guide, "AWS global
-// condition context keys"), computed when a policy asks. aws:ResourceTag is not among
-// them: tags of resources are not known here.
+// condition context keys"), computed when a policy asks.
 type callKeys struct {
+	ctx    context.Context // of the decision that the keys are made for
 	s      *Service
 	access *awsapi.Access
 	more   map[string]string // further keys of one operation
+
+	// What a policy wanted to know of the resource's tags: read at most once.
+	tags     map[string]string
+	tagsRead bool
+	unknown  string // the key that could not be told; the decision must not be trusted
+	err      error
 }
 
 // Value implements iampolicy.Keys.
@@ -55,6 +62,11 @@ func (k *callKeys) Value(name string) iampolicy.Value {
 		return text(membersOf(k.access.Input).text("PolicyArn"))
 	case "iam:permissionsboundary":
 		return k.boundary()
+	}
+	for _, prefix := range []string{"aws:resourcetag/", "iam:resourcetag/"} {
+		if tag, ok := strings.CutPrefix(name, prefix); ok {
+			return k.resourceTag(name, tag)
+		}
 	}
 	if tag, ok := strings.CutPrefix(name, "aws:requesttag/"); ok {
 		keys, values := membersOf(k.access.Input).tags()
@@ -127,6 +139,59 @@ func (k *callKeys) principalTag(name string) (string, bool) {
 		}
 	}
 	return "", false
+}
+
+// resourceTag returns a tag of the resource that the call is about.
+func (k *callKeys) resourceTag(key, tag string) iampolicy.Value {
+	if !k.tagsRead {
+		k.tagsRead = true
+		var known bool
+		if k.tags, known, k.err = k.s.resourceTags(k.ctx, k.access); !known {
+			k.unknown = key
+		}
+	}
+	for name, value := range k.tags {
+		if strings.EqualFold(name, tag) {
+			return iampolicy.Text(value)
+		}
+	}
+	return iampolicy.Value{}
+}
+
+// resourceTags finds the tags of a call's resource: IAM's here, others where they are.
+// A call about no resource in particular has none.
+func (s *Service) resourceTags(ctx context.Context, a *awsapi.Access) (tags map[string]string, known bool, _ error) {
+	if a.Resource == "*" {
+		return nil, true, nil
+	}
+	if rest, ok := strings.CutPrefix(a.Resource, "arn:aws:iam::"); ok { // a role to assume may be another account's
+		account, resource, _ := strings.Cut(rest, ":")
+		return s.entityTags(account, resource)
+	}
+	if s.config.ResourceTags == nil {
+		return nil, false, nil
+	}
+	return s.config.ResourceTags(ctx, a.Call.Service, a.Resource)
+}
+
+// entityTags returns the tags of a user or role, of "user/path/name". Groups have none;
+// what does not exist yet has none either. Those of managed policies and instance
+// profiles are not held in memory.
+func (s *Service) entityTags(account, resource string) (map[string]string, bool, error) {
+	kind, name, _ := strings.Cut(resource, "/")
+	for _, of := range []*sort{&users, &groups, &roles} {
+		if of.resource != kind {
+			continue
+		}
+		tags := map[string]string{}
+		if sub := s.dir.named(of, account, name[strings.LastIndexByte(name, '/')+1:]); sub != nil {
+			for _, t := range sub.Tags {
+				tags[t.Key] = t.Value
+			}
+		}
+		return tags, true, nil
+	}
+	return nil, false, nil
 }
 
 func (k *callKeys) session() *session {

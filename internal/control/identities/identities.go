@@ -48,6 +48,11 @@ type Config struct {
 	// ResourcePolicy returns the policy of a resource of service and the account
 	// that owns it: a bucket's, a function's. No policy is nil. It may be nil itself.
 	ResourcePolicy func(ctx context.Context, service, arn string) (p *iampolicy.Policy, account string, err error)
+
+	// ResourceTags returns the tags of a resource of another service than IAM, for
+	// aws:ResourceTag; known is false when they cannot be told. A call that a policy
+	// judges by tags which nobody knows is refused. It may be nil: nothing is known.
+	ResourceTags func(ctx context.Context, service, arn string) (tags map[string]string, known bool, err error)
 }
 
 // A Service is the identities of all accounts of a store.

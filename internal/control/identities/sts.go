@@ -131,7 +131,7 @@ func (b *STS) mayAssume(ctx context.Context, in *sts.AssumeRoleInput) (*subject,
 	call := awsapi.CallFrom(ctx)
 	for _, action := range actions {
 		a := &awsapi.Access{Call: call, Action: action, Resource: *in.RoleArn, Input: in}
-		keys := &callKeys{s: b.s, access: a, more: map[string]string{"sts:rolesessionname": *in.RoleSessionName}}
+		keys := &callKeys{ctx: ctx, s: b.s, access: a, more: map[string]string{"sts:rolesessionname": *in.RoleSessionName}}
 		if in.ExternalId != nil {
 			keys.more["sts:externalid"] = *in.ExternalId
 		}
