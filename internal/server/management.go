@@ -26,6 +26,7 @@ func (s *Server) openIdentities(ctx context.Context) (err error) {
 		Store: s.store, Account: c.Account(), Log: s.log, Root: s.root, HomeRegion: c.Region(), Dev: c.Dev,
 		Region:         func(r string) bool { return c.Dev || slices.Contains(c.Regions, r) },
 		ResourcePolicy: s.resourcePolicy,
+		ResourceTags:   s.resourceTags,
 	})
 	return err
 }

@@ -8,35 +8,36 @@ import (
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/certificates"
+	"gatehouse/internal/control/restapis"
 )
 
 // resourceTags tells policies the tags of the resource that a call is about
 // (aws:ResourceTag), by asking the operation that shows them. What has no tags, or is not
 // there, has none that a policy could match; other services' are not known.
-func (s *Server) resourceTags(api apigateway.Backend, certificates acm.Backend) func(context.Context, string, string) (map[string]string, bool, error) {
-	return func(ctx context.Context, service, arn string) (tags map[string]string, known bool, err error) {
-		switch service {
-		case "apigateway":
-			if arn = taggableARN(arn); arn == "" {
-				return nil, true, nil
-			}
-			var out *apigateway.GetTagsOutput
-			if out, err = api.GetTags(ctx, &apigateway.GetTagsInput{ResourceArn: &arn}); err == nil {
-				return out.Tags, true, nil
-			}
-		case "acm":
-			var out *acm.ListTagsForCertificateOutput
-			if out, err = certificates.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: &arn}); err == nil {
-				return certificateTags(out.Tags), true, nil
-			}
-		default:
-			return nil, false, nil
-		}
-		if e := awserr.As(err); e != nil && e.Status < 500 {
+func (s *Server) resourceTags(ctx context.Context, service, arn string) (tags map[string]string, known bool, err error) {
+	switch service {
+	case "apigateway":
+		if arn = taggableARN(arn); arn == "" {
 			return nil, true, nil
 		}
-		return nil, false, err
+		var out *apigateway.GetTagsOutput
+		if out, err = (&restapis.RestAPIs{Store: s.store}).GetTags(ctx, &apigateway.GetTagsInput{ResourceArn: &arn}); err == nil {
+			return out.Tags, true, nil
+		}
+	case "acm":
+		var out *acm.ListTagsForCertificateOutput
+		reader := &certificates.Certificates{Store: s.store}
+		if out, err = reader.ListTagsForCertificate(ctx, &acm.ListTagsForCertificateInput{CertificateArn: &arn}); err == nil {
+			return certificateTags(out.Tags), true, nil
+		}
+	default:
+		return nil, false, nil
 	}
+	if e := awserr.As(err); e != nil && e.Status < 500 {
+		return nil, true, nil
+	}
+	return nil, false, err
 }
 
 func certificateTags(list []acm.Tag) map[string]string {
