@@ -19,6 +19,7 @@ import (
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/aws-sdk-go-v2/service/sts/types"
 
+	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/store"
@@ -176,6 +177,13 @@ func TestAssumeRole(t *testing.T) {
 	})
 	wantError(t, err, "MalformedPolicyDocument", "does not exist or is not attachable")
 
+	unknown := strings.Replace(trustOf("000000000000"), "sts:ExternalId", "acme:Unheard", 1)
+	ok(t)(c.CreateRole(ctx, &awsiam.CreateRoleInput{RoleName: s("unknown"), AssumeRolePolicyDocument: &unknown}))
+	for _, k := range []Key{delegated, testRoot} { // IfExists holds for an absent key: it must not for an unknown one
+		_, _, err = assume(k, "unknown")
+		wantError(t, err, "AccessDenied", denied+"unknown")
+	}
+
 	k, token, err := assume(named, "ofuser", func(in *awssts.AssumeRoleInput) { in.ExternalId = s("x1") })
 	if err != nil {
 		t.Fatal(err)
@@ -290,6 +298,39 @@ func TestResourcePolicies(t *testing.T) {
 	f.wantAllowed(allowed, "")
 }
 
+// A condition on a key that is not computed refuses what it might have denied; keys
+// that are known to be absent do not.
+func TestUnknownConditionKeys(t *testing.T) {
+	f := start(t)
+	denyIf := func(operator, key string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"},{"Effect":"Deny","Action":"apigateway:*","Resource":"*","Condition":{"` + operator + `":{"` + key + `":"x"}}}]}`
+	}
+	f.wantDenied(f.user("unknown", denyIf("StringEquals", "apigateway:Request/EndpointType")), "", "because a policy depends on apigateway:request/endpointtype, which is not known here")
+	f.wantAllowed(f.user("absent", denyIf("StringEquals", "aws:SourceVpce")), "")
+	f.wantAllowed(f.user("known", denyIf("StringEquals", "aws:username")), "")
+	f.wantDenied(f.user("negated", denyIf("StringNotEquals", "aws:SourceVpce")), "", "with an explicit deny")
+	f.wantDenied(f.user("x", denyIf("StringEquals", "aws:username")), "", "with an explicit deny")
+	other := strings.Replace(denyIf("StringEquals", "apigateway:Request/EndpointType"), `"apigateway:*"`, `"lambda:*"`, 1)
+	f.wantAllowed(f.user("elsewhere", other), "") // it is not about this call
+}
+
+func TestMayPass(t *testing.T) {
+	f := start(t)
+	f.user("alice", `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":"iam:PassRole","Resource":"arn:aws:iam::*:role/fn-*","Condition":{"StringEquals":{"iam:PassedToService":"lambda.amazonaws.com"}}}}`)
+	alice := f.dir.named(&users, account, "alice")
+	a := awsapi.Access{Call: &awsapi.Call{Account: account, Service: "lambda", Identity: awsapi.Identity{Kind: awsapi.User, Account: account, ARN: alice.arn, ID: alice.ID, Name: alice.Name}}}
+	const arn = "arn:aws:iam::000000000000:role/"
+	if err := f.MayPass(t.Context(), a, arn+"fn-1", "lambda.amazonaws.com"); err != nil {
+		t.Error(err)
+	}
+	for _, tc := range [][2]string{{"fn-1", "apigateway.amazonaws.com"}, {"admin", "lambda.amazonaws.com"}} {
+		err := f.MayPass(t.Context(), a, arn+tc[0], tc[1])
+		if want := "is not authorized to perform: iam:PassRole on resource: " + arn + tc[0] + " because"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: got %v, want %s", tc, err, want)
+		}
+	}
+}
+
 // Tags of resources decide where they are known, and where they are not nothing passes:
 // an absent tag would satisfy negated conditions and keep a Deny from applying.
 func TestResourceTags(t *testing.T) {
@@ -309,7 +350,7 @@ func TestResourceTags(t *testing.T) {
 	f.wantDenied(but, "", "with an explicit deny in an identity-based policy")
 	tags, known = nil, false
 	f.wantDenied(only, "", "because no identity-based policy allows")
-	f.wantDenied(but, "", "because a policy depends on aws:resourcetag/locked, which is not known of this resource")
+	f.wantDenied(but, "", "because a policy depends on aws:resourcetag/locked, which is not known here")
 
 	// IAM's own are known here.
 	s, c := aws.String, f.root()

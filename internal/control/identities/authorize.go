@@ -22,6 +22,11 @@ var free = map[string]bool{
 
 // Authorize implements awsapi.Authorizer. The root key may do everything.
 func (s *Service) Authorize(ctx context.Context, a awsapi.Access) error {
+	return s.authorize(ctx, a, nil)
+}
+
+// authorize is Authorize with condition keys of one action.
+func (s *Service) authorize(ctx context.Context, a awsapi.Access, more map[string]string) error {
 	id := &a.Call.Identity
 	if id.Kind == awsapi.Root || free[a.Action] && id.Kind != awsapi.Anonymous {
 		return nil
@@ -40,7 +45,7 @@ func (s *Service) Authorize(ctx context.Context, a awsapi.Access) error {
 		}
 		set.Resource, set.CrossAccount = p, id.Kind != awsapi.Anonymous && owner != "" && owner != id.Account
 	}
-	keys := &callKeys{ctx: ctx, s: s, access: &a}
+	keys := &callKeys{ctx: ctx, s: s, access: &a, more: more}
 	d := set.Decide(&iampolicy.Request{Action: a.Action, Resource: a.Resource, Principal: principalOf(id), Keys: keys})
 	switch {
 	case keys.err != nil:
@@ -48,16 +53,16 @@ func (s *Service) Authorize(ctx context.Context, a awsapi.Access) error {
 	case d.Effect != iampolicy.Allow:
 		return accessDenied(&a, d.Reason(a.Action))
 	case keys.unknown != "": // an absent tag could have allowed, or kept a Deny from applying
-		return accessDenied(&a, " because a policy depends on "+keys.unknown+", which is not known of this resource")
+		return accessDenied(&a, " because a policy depends on "+keys.unknown+", which is not known here")
 	}
 	return nil
 }
 
-// May reports whether the caller of a may also do another action on another resource:
-// iam:PassRole, say. The error is the denial.
-func (s *Service) May(ctx context.Context, a awsapi.Access, action, resource string) error {
-	a.Action, a.Resource = action, resource
-	return s.Authorize(ctx, a)
+// MayPass reports whether the caller of a may hand a role to a service
+// ("lambda.amazonaws.com"): iam:PassRole. The error is the denial.
+func (s *Service) MayPass(ctx context.Context, a awsapi.Access, roleARN, service string) error {
+	a.Action, a.Resource = "iam:PassRole", roleARN
+	return s.authorize(ctx, a, map[string]string{"iam:passedtoservice": service})
 }
 
 // policiesOf returns what bears on an identity. It reports false when the user or role

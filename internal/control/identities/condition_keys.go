@@ -21,8 +21,23 @@ type callKeys struct {
 	// What a policy wanted to know of the resource's tags: read at most once.
 	tags     map[string]string
 	tagsRead bool
-	unknown  string // the key that could not be told; the decision must not be trusted
+	unknown  string // a key that could not be told; the decision must not be trusted
 	err      error
+}
+
+// neverHere are keys that no management call has here, so that their absence is a fact:
+// there is no organization, no VPC endpoint, no second factor, no service that calls for
+// somebody. Every other key that is not computed is unknown, and a decision that asked
+// for it is not trusted: an absent key satisfies negated conditions, and keeps a Deny
+// from applying.
+var neverHere = map[string]bool{
+	"aws:principalorgid": true, "aws:principalorgpaths": true, "aws:resourceorgid": true, "aws:resourceorgpaths": true,
+	"aws:sourcevpc": true, "aws:sourcevpce": true, "aws:vpcsourceip": true, "aws:sourcevpcarn": true,
+	"aws:sourcearn": true, "aws:sourceaccount": true, "aws:sourceorgid": true, "aws:sourceorgpaths": true,
+	"aws:calledvia": true, "aws:calledviafirst": true, "aws:calledvialast": true,
+	"aws:multifactorauthpresent": true, "aws:multifactorauthage": true, "aws:federatedprovider": true,
+	"aws:ec2instancesourcevpc": true, "aws:ec2instancesourceprivateipv4": true,
+	"sts:externalid": true, "sts:rolesessionname": true, "sts:sourceidentity": true, "iam:passedtoservice": true,
 }
 
 // Value implements iampolicy.Keys.
@@ -30,49 +45,85 @@ func (k *callKeys) Value(name string) iampolicy.Value {
 	if v, ok := k.more[name]; ok {
 		return iampolicy.Text(v)
 	}
-	if v := k.ofPrincipal(name); v != (valueOrNone{}) {
-		return v.value()
+	if v, known := k.ofPrincipal(name); known {
+		return v
 	}
+	if v, known := k.ofCall(name); known {
+		return v
+	}
+	if v, known := k.ofInput(name); known {
+		return v
+	}
+	if !neverHere[name] {
+		k.unknown = name
+	}
+	return iampolicy.Value{}
+}
+
+// ofCall are the keys that say how the call came.
+func (k *callKeys) ofCall(name string) (v iampolicy.Value, known bool) {
 	call := k.access.Call
 	switch name {
 	case "aws:sourceip":
-		return iampolicy.Addr(call.Source)
+		v = iampolicy.Addr(call.Source)
 	case "aws:currenttime":
-		return iampolicy.Time(call.Received)
+		v = iampolicy.Time(call.Received)
 	case "aws:epochtime":
-		return iampolicy.Number(call.Received.Unix())
+		v = iampolicy.Number(call.Received.Unix())
 	case "aws:securetransport":
-		return iampolicy.Bool(call.TLS)
+		v = iampolicy.Bool(call.TLS)
+	case "aws:viaawsservice", "aws:principalisawsservice":
+		v = iampolicy.Bool(false)
 	case "aws:useragent":
-		return text(call.UserAgent)
+		v = text(call.UserAgent)
+	case "aws:referer":
+		if k.access.Request != nil {
+			v = text(k.access.Request.Referer())
+		}
 	case "aws:requestedregion":
-		return text(call.Region)
+		v = text(call.Region)
 	case "aws:tokenissuetime":
 		if c := k.session(); c != nil {
-			return iampolicy.Time(time.Unix(c.Issued, 0))
+			v = iampolicy.Time(time.Unix(c.Issued, 0))
 		}
 	case "aws:sourceidentity":
 		if c := k.session(); c != nil {
-			return text(c.Source)
+			v = text(c.Source)
 		}
+	default:
+		return v, false
+	}
+	return v, true
+}
+
+// inputKeys are the keys that are members of the call's input.
+var inputKeys = map[string]string{
+	"iam:policyarn": "PolicyArn", "s3:prefix": "Prefix", "s3:delimiter": "Delimiter", "s3:versionid": "VersionId",
+}
+
+// ofInput are the keys that say what the call asks for, and of which resource.
+func (k *callKeys) ofInput(name string) (v iampolicy.Value, known bool) {
+	input := membersOf(k.access.Input)
+	if member, ok := inputKeys[name]; ok {
+		return text(input.text(member)), true
+	}
+	switch name {
 	case "aws:tagkeys":
-		keys, _ := membersOf(k.access.Input).tags()
-		return iampolicy.Texts(keys)
-	case "iam:policyarn":
-		return text(membersOf(k.access.Input).text("PolicyArn"))
+		keys, _ := input.tags()
+		return iampolicy.Texts(keys), true
 	case "iam:permissionsboundary":
-		return k.boundary()
+		return k.boundary(), true
+	}
+	if tag, ok := strings.CutPrefix(name, "aws:requesttag/"); ok {
+		keys, values := input.tags()
+		return tagValue(keys, values, tag), true
 	}
 	for _, prefix := range []string{"aws:resourcetag/", "iam:resourcetag/"} {
 		if tag, ok := strings.CutPrefix(name, prefix); ok {
-			return k.resourceTag(name, tag)
+			return k.resourceTag(name, tag), true
 		}
 	}
-	if tag, ok := strings.CutPrefix(name, "aws:requesttag/"); ok {
-		keys, values := membersOf(k.access.Input).tags()
-		return tagValue(keys, values, tag)
-	}
-	return iampolicy.Value{}
+	return v, false
 }
 
 // text is a value that is absent when it is empty.
@@ -83,40 +134,39 @@ func text(s string) iampolicy.Value {
 	return iampolicy.Text(s)
 }
 
-// valueOrNone is a text that may be there.
-type valueOrNone struct {
-	s  string
-	ok bool
-}
-
-func (v valueOrNone) value() iampolicy.Value { return iampolicy.Text(v.s) }
-
 // ofPrincipal are the keys that say who calls.
-func (k *callKeys) ofPrincipal(name string) (v valueOrNone) {
+func (k *callKeys) ofPrincipal(name string) (v iampolicy.Value, known bool) {
 	id := &k.access.Call.Identity
 	switch name {
 	case "aws:username":
-		v = valueOrNone{id.Name, id.Kind == awsapi.User}
+		if id.Kind == awsapi.User {
+			v = text(id.Name)
+		}
 	case "aws:userid":
-		v = valueOrNone{id.ID, id.ID != ""}
+		v = text(id.ID)
 	case "aws:principalaccount":
-		v = valueOrNone{id.Account, id.Kind != awsapi.Anonymous}
+		v = text(id.Account)
 	case "aws:principaltype":
-		v.s, v.ok = map[awsapi.IdentityKind]string{awsapi.Anonymous: "Anonymous", awsapi.Root: "Account", awsapi.User: "User", awsapi.AssumedRole: "AssumedRole", awsapi.FederatedUser: "FederatedUser"}[id.Kind], true
+		v = text(principalTypes[id.Kind])
 	case "aws:principalarn": // of the role, for its sessions
-		if v.s = id.RoleARN; v.s == "" {
-			v.s = id.ARN
+		if v = text(id.RoleARN); id.RoleARN == "" {
+			v = text(id.ARN)
 		}
-		v.ok = v.s != ""
 	default:
-		if tag, found := strings.CutPrefix(name, "aws:principaltag/"); found {
-			v.s, v.ok = k.principalTag(tag)
+		tag, ok := strings.CutPrefix(name, "aws:principaltag/")
+		if !ok {
+			return v, false
+		}
+		if value, tagged := k.principalTag(tag); tagged {
+			v = iampolicy.Text(value)
 		}
 	}
-	if !v.ok {
-		return valueOrNone{}
-	}
-	return v
+	return v, true
+}
+
+var principalTypes = map[awsapi.IdentityKind]string{
+	awsapi.Anonymous: "Anonymous", awsapi.Root: "Account", awsapi.User: "User",
+	awsapi.AssumedRole: "AssumedRole", awsapi.FederatedUser: "FederatedUser",
 }
 
 // principalTag returns a tag of the session or else of the user or role. Names of tags

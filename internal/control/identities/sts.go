@@ -138,24 +138,24 @@ func (b *STS) mayAssume(ctx context.Context, in *sts.AssumeRoleInput) (*subject,
 		if in.SourceIdentity != nil {
 			keys.more["sts:sourceidentity"] = *in.SourceIdentity
 		}
-		if role == nil || !b.trusts(role, &call.Identity, &iampolicy.Request{Action: action, Resource: role.arn, Principal: principalOf(&call.Identity), Keys: keys}) {
+		if role == nil || !b.trusts(role, &call.Identity, &iampolicy.Request{Action: action, Resource: role.arn, Principal: principalOf(&call.Identity), Keys: keys}, keys) {
 			return nil, stsDenied("User: " + call.Identity.ARN + " is not authorized to perform: " + action + " on resource: " + *in.RoleArn)
 		}
 	}
 	return role, nil
 }
 
-// trusts decides one action of assuming a role. The root key needs but the trust
-// policy to admit its account.
-func (b *STS) trusts(role *subject, id *awsapi.Identity, r *iampolicy.Request) bool {
-	if id.Kind == awsapi.Root {
-		return role.trust.Evaluate(r).Effect == iampolicy.Allow
+// trusts decides one action of assuming a role. A trust policy is always needed, as
+// identity policies alone admit nobody; for the root key it is enough.
+func (b *STS) trusts(role *subject, id *awsapi.Identity, r *iampolicy.Request, keys *callKeys) bool {
+	admitted := role.trust.Evaluate(r).Effect == iampolicy.Allow
+	if id.Kind != awsapi.Root {
+		set, ok := b.s.policiesOf(id)
+		set.Resource, set.CrossAccount = role.trust, role.account != id.Account
+		d := set.Decide(r)
+		admitted = admitted && ok && d.Effect == iampolicy.Allow
 	}
-	set, ok := b.s.policiesOf(id)
-	set.Resource, set.CrossAccount = role.trust, role.account != id.Account
-	d := set.Decide(r)
-	// A trust policy is always needed: identity policies alone admit nobody.
-	return ok && d.Effect == iampolicy.Allow && role.trust.Evaluate(r).Effect == iampolicy.Allow
+	return admitted && keys.unknown == "" && keys.err == nil
 }
 
 // role returns the role of an ARN, nil when there is none.
