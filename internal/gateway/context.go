@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/variable"
 	"gatehouse/internal/message"
+	"gatehouse/internal/trust/forward"
 )
 
 // AppendVariable gives the values of $context (mapping-templates, section 5). It
@@ -35,7 +36,32 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	case variable.Status:
 		return strconv.AppendInt(dst, int64(x.res.status), 10), x.res.status != 0
 	}
+	if v := x.clientCertText(id); v != "" {
+		return append(dst, v...), true
+	}
 	return dst, false
+}
+
+// clientCertText gives the fields of the client certificate on domains with mutual TLS,
+// also of one that was refused: access logs show it.
+func (x *exchange) clientCertText(id variable.ID) string {
+	if x.client == nil || x.client.Leaf == nil || id < variable.ClientCertPEM || id > variable.ClientCertNotAfter {
+		return ""
+	}
+	f := forward.Fields(x.client.Leaf)
+	switch id {
+	case variable.ClientCertPEM:
+		return f.PEM
+	case variable.ClientCertSubjectDN:
+		return f.SubjectDN
+	case variable.ClientCertIssuerDN:
+		return f.IssuerDN
+	case variable.ClientCertSerialNumber:
+		return f.SerialNumber
+	case variable.ClientCertNotBefore:
+		return f.Validity.NotBefore
+	}
+	return f.Validity.NotAfter
 }
 
 // text gives the variables that are strings at hand; ok is false for all others.
