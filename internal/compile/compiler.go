@@ -22,6 +22,9 @@ type Compiler struct {
 	Suffix string       // what follows the region in default endpoints
 	Logger *slog.Logger // nil discards
 
+	// Limits gives stages their limiters and knows API keys and usage plans.
+	Limits Limits
+
 	// Publish is called with each new plan, from one goroutine. When it returns, requests
 	// are served with the plan.
 	Publish func(*plan.Plan)
@@ -55,11 +58,18 @@ type unitKind uint8
 const (
 	stageUnit unitKind = iota
 	domainUnit
+	keyUnit  // an API key
+	planUnit // a usage plan
 )
 
 func (u unit) String() string {
-	if u.kind == domainUnit {
+	switch u.kind {
+	case domainUnit:
 		return fmt.Sprintf("domain name %s (%s)", u.id, u.region)
+	case keyUnit:
+		return fmt.Sprintf("API key %s (%s)", u.id, u.region)
+	case planUnit:
+		return fmt.Sprintf("usage plan %s (%s)", u.id, u.region)
 	}
 	return fmt.Sprintf("stage %s/%s (%s)", u.api, u.id, u.region)
 }
@@ -207,8 +217,13 @@ func (c *Compiler) build(ctx context.Context, base *plan.Plan, units []unit, rev
 
 // compile replaces one unit in b, or takes it out when its document is gone.
 func (c *Compiler) compile(tx *store.Tx, b *plan.Builder, u unit) error {
-	if u.kind == domainUnit {
+	switch u.kind {
+	case domainUnit:
 		return c.compileDomain(tx, b, u)
+	case keyUnit:
+		return c.compileKey(tx, u)
+	case planUnit:
+		return c.compilePlan(tx, u)
 	}
 	return c.compileStage(tx, b, u)
 }
@@ -257,7 +272,7 @@ func isCompileError(err error) bool {
 // allUnits lists every unit of the store.
 func allUnits(tx *store.Tx) ([]unit, error) {
 	var units []unit
-	for _, kind := range []model.Kind{model.KindStage, model.KindDomainName} {
+	for _, kind := range []model.Kind{model.KindUsagePlan, model.KindAPIKey, model.KindStage, model.KindDomainName} {
 		for doc, err := range tx.All(kind) {
 			if err != nil {
 				return nil, err
@@ -277,6 +292,12 @@ func unitOf(k store.Key) (unit, bool) {
 		return unit{stageUnit, k.Account, k.Region, k.Parent, k.ID}, true
 	case model.KindDomainName:
 		return unit{domainUnit, k.Account, k.Region, "", k.ID}, true
+	case model.KindAPIKey:
+		return unit{keyUnit, k.Account, k.Region, "", k.ID}, true
+	case model.KindUsagePlanKey:
+		return unit{keyUnit, k.Account, k.Region, "", k.ID}, true
+	case model.KindUsagePlan:
+		return unit{planUnit, k.Account, k.Region, "", k.ID}, true
 	case model.KindBasePathMapping, model.KindTrustStore:
 		return unit{domainUnit, k.Account, k.Region, "", k.Parent}, true
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
@@ -41,7 +42,7 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	if err != nil {
 		return err
 	}
-	s, err := Stage(u.account, u.region, st, snapshot)
+	s, err := Stage(u.account, u.region, st, snapshot, c.Limits)
 	if err != nil {
 		return compileError{err}
 	}
@@ -49,8 +50,9 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	return nil
 }
 
-// Stage compiles one stage. It is a pure function of its arguments.
-func Stage(account, region string, st model.Stage, snapshot model.Snapshot) (*plan.Stage, error) {
+// Stage compiles one stage. It does nothing but ask limits for the stage's limiters, which
+// are the same ones however often it is compiled.
+func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limits Limits) (*plan.Stage, error) {
 	s := &plan.Stage{
 		API:                     plan.APIKey{Region: region, ID: snapshot.API.ID},
 		APIName:                 snapshot.API.Name,
@@ -64,7 +66,9 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot) (*pl
 		Binary:                  snapshot.API.BinaryMediaTypes,
 		ExecutionGroup:          "API-Gateway-Execution-Logs_" + snapshot.API.ID + "/" + st.StageName,
 		Refusal:                 stageRefusal(st, snapshot),
+		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",
 	}
+	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st)}
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
@@ -75,14 +79,14 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot) (*pl
 		}
 	}
 	for i := range snapshot.Resources {
-		if err := addResource(s, st, &snapshot.Resources[i]); err != nil {
+		if err := addResource(s, st, &snapshot.Resources[i], l); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func addResource(s *plan.Stage, st model.Stage, r *model.Resource) error {
+func addResource(s *plan.Stage, st model.Stage, r *model.Resource, l stageLimits) error {
 	out := &plan.Resource{ID: r.ID, Path: r.Path}
 	for _, name := range slices.Sorted(maps.Keys(r.Methods)) {
 		m, err := compileMethod(s, st, r, r.Methods[name])
@@ -90,6 +94,7 @@ func addResource(s *plan.Stage, st model.Stage, r *model.Resource) error {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
 		m.Resource = out
+		l.bind(m, r, r.Methods[name])
 		out.SetMethod(name, m)
 	}
 	if !s.Root.Insert(out) {

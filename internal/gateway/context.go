@@ -99,6 +99,10 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.base, true
 	case variable.ErrorMessage, variable.ErrorResponseType, variable.ValidationErrorString:
 		return x.errorText(id), true
+	case variable.IdentityAPIKey:
+		return x.key, true
+	case variable.IdentityAPIKeyID:
+		return x.grant.KeyID, true
 	case variable.XRayTraceID:
 		return x.trace.root, true
 	case variable.IntegrationError:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/mapping"
 	"gatehouse/internal/message"
@@ -35,6 +36,9 @@ type exchange struct {
 	extendedID string
 	trace      trace
 	start      time.Time
+
+	key   string // API key of a method that requires one
+	grant meter.Grant
 
 	bodyRead bool
 	up       upstream.Request
@@ -74,6 +78,12 @@ func (x *exchange) run(ctx context.Context) {
 	}
 	if err == nil {
 		err = x.offered() // refuses what needs a step that does not exist
+	}
+	if err == nil {
+		err = x.throttle() // method, stage and account limits
+	}
+	if err == nil {
+		err = x.meter() // API key, usage plan and quota
 	}
 	if err == nil {
 		err = x.integrate(ctx) // integration request, call, integration response

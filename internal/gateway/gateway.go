@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/counter"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
@@ -17,6 +18,7 @@ import (
 type Gateway struct {
 	Upstream *upstream.Client
 	Observer Observer
+	Clock    counter.Clock // paces throttles and quotas
 	Logger   *slog.Logger
 
 	// PlainDomains serves domains without mutual TLS on the plain listener too.

@@ -29,7 +29,7 @@ var forbidden = []struct{ from, to, why string }{
 	{"trust", "edge/...", "the edge asks trust, not the other way"},
 	{"plan", "model", "the plan is what is left when the documents are compiled"},
 	{"plan", "store", "the data plane serves without the store"},
-	{"plan", "gateway/...", "the gateway runs the plan"},
+	{"plan", "gateway", "the gateway runs the plan; limiters, which know no plan, are bound into it"},
 	{"plan", "edge/...", "the plan is read by the edge and the gateway"},
 	{"control/...", "gateway/...", "the two planes meet in the plan alone"},
 	{"control/...", "edge/...", "the two planes meet in the plan alone"},
@@ -83,7 +83,7 @@ func TestForbiddenImports(t *testing.T) {
 			if !ours {
 				continue
 			}
-			if to == "server" && !strings.HasPrefix(p.ImportPath, "gatehouse/cmd/") && !strings.HasPrefix(p.ImportPath, "gatehouse/bench") {
+			if to == "server" && from != "server/servertest" && !strings.HasPrefix(p.ImportPath, "gatehouse/cmd/") && !strings.HasPrefix(p.ImportPath, "gatehouse/bench") {
 				t.Errorf("%s imports server: only commands assemble the whole", from)
 			}
 			for _, f := range forbidden {

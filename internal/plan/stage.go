@@ -4,6 +4,8 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/gateway/meter"
+	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/jsonpath"
@@ -33,6 +35,9 @@ type Stage struct {
 	Responses [ResponseTypeCount]*GatewayResponse
 
 	Binary BinaryTypes
+
+	// KeyFromAuthorizer takes API keys from the authorizer instead of the header.
+	KeyFromAuthorizer bool
 
 	// AccessLog is nil when the stage writes no access log.
 	AccessLog *AccessLog
@@ -73,6 +78,13 @@ type Method struct {
 
 	// Responses are the statuses of the declared method responses.
 	Responses map[int]bool
+
+	// Throttle is the limiter of the method, the stage's and the account's. The zero
+	// value admits everything.
+	Throttle throttle.Method
+
+	// Keys admits API keys to the method; nil when it requires none.
+	Keys *meter.Route
 
 	Log LogLevel
 	// DataTrace adds headers and bodies to the execution log.

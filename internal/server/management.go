@@ -17,6 +17,7 @@ import (
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/control/restapis"
+	"gatehouse/internal/control/usageplans"
 )
 
 // openIdentities loads who may call, and what. --dev serves every region.
@@ -36,7 +37,8 @@ func (s *Server) managementAPI() *awsapi.Server {
 	return awsapi.NewServer(awsapi.Config{
 		Services: []schema.Bound{
 			apigateway.Bind(&apiGateway{
-				RestAPIs: &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				RestAPIs:   &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				UsagePlans: &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 				DomainNames: &domains.DomainNames{
 					Store: s.store, Suffix: s.config.DomainSuffix,
 					Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
@@ -61,6 +63,7 @@ func (s *Server) managementAPI() *awsapi.Server {
 type apiGateway struct {
 	*restapis.RestAPIs
 	*domains.DomainNames
+	*usageplans.UsagePlans
 	apigateway.Unimplemented
 }
 

@@ -16,11 +16,14 @@ import (
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/objects"
+	"gatehouse/internal/counter"
+	"gatehouse/internal/counter/valkey"
 	"gatehouse/internal/edge"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
+	"gatehouse/internal/keyhash"
 	"gatehouse/internal/localca"
 	"gatehouse/internal/message"
 	"gatehouse/internal/observe"
@@ -30,16 +33,20 @@ import (
 
 // A Server is Gatehouse. It is made by New, runs once, and is closed by Run.
 type Server struct {
-	config     *config.Config
-	log        *slog.Logger
-	store      *store.Store
-	root       identities.RootKey
-	ca         *localca.Authority
-	api        *awsapi.Server
-	identities *identities.Service
-	objects    *objects.Service
-	gateway    *gateway.Gateway
-	backend    *upstream.Client
+	config         *config.Config
+	log            *slog.Logger
+	store          *store.Store
+	root           identities.RootKey
+	ca             *localca.Authority
+	api            *awsapi.Server
+	identities     *identities.Service
+	objects        *objects.Service
+	gateway        *gateway.Gateway
+	clock          *counter.Coarse
+	counters       *counter.Set
+	sharedCounters *valkey.Server
+	hasher         *keyhash.Hasher
+	backend        *upstream.Client
 
 	compiler   *compile.Compiler
 	terminator *edge.Terminator
@@ -118,9 +125,12 @@ func (s *Server) closeSockets() {
 // assemble connects the parts.
 func (s *Server) assemble(ctx context.Context) error {
 	s.metrics = observe.NewMetrics()
+	if err := s.openCounters(ctx); err != nil {
+		return err
+	}
 	s.backend = &upstream.Client{Control: s.egress()}
-	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.metrics, Logger: s.log, PlainDomains: s.config.PlainDomains}
-	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Publish: s.publish}
+	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.metrics, Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
+	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Publish: s.publish}
 	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {
 		return err
@@ -202,6 +212,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("store", s.store.Run)
 	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
+	run("counters", func(ctx context.Context) error { return s.counters.Run(ctx, countersGrace) })
 
 	err := s.compiler.Ready(ctx)
 	if err == nil {
@@ -215,6 +226,7 @@ func (s *Server) Run(ctx context.Context) error {
 	s.stop()
 	stop()
 	tasks.Wait()
+	s.closeCounters()
 	return errors.Join(ignoreCanceled(err), s.store.Close())
 }
 

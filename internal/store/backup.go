@@ -75,6 +75,7 @@ var savedTables = []savedTable{
 	{"attachments", []string{"doc", "name", "blob", "meta"}, "itib", "doc, name", ""},
 	{"object_versions", []string{"seq", "bucket", "name", "version", "latest", "marker", "size", "etag", "created", "meta"}, "iibtiiitib", "seq", "seq"},
 	{"object_parts", []string{"object", "n", "blob"}, "iii", "object, n", ""},
+	{"usage", []string{"quota", "node", "day", "used", "start", "taken", "extra", "quantity", "extra_at"}, "ttiiiiiii", "quota, day, node", ""},
 }
 
 // BackupOptions say what a backup holds besides the data.

@@ -51,6 +51,24 @@ var eras = []struct {
 			return nil
 		},
 	},
+	{
+		version: 2,
+		fill: []string{
+			`INSERT INTO documents (seq, kind, account, region, parent, id, revision, created, body)
+				VALUES (7, 'bucket', '000000000000', 'us-east-1', '', 'b1', 3, 1000000000, $1)`,
+			`INSERT INTO object_versions (seq, bucket, name, version, latest, marker, size, etag, created, meta)
+				VALUES (1, 7, $1, 'v1', 1, 1, 0, '', 1000000000, $1)`,
+			`UPDATE revision SET value = 3`,
+		},
+		verify: func(t *testing.T, tx *store.Tx) error {
+			bucket := store.Key{Account: "000000000000", Region: "us-east-1", Kind: "bucket", ID: "b1"}
+			v, err := tx.ObjectVersion(bucket, "body", "v1")
+			if err == nil && (v.Version != "v1" || tx.Revision() != 3) {
+				t.Errorf("object version is %+v at %d", v, tx.Revision())
+			}
+			return err
+		},
+	},
 }
 
 func TestUpgrade(t *testing.T) {

@@ -1,0 +1,54 @@
+package gateway
+
+import (
+	"gatehouse/internal/gateway/meter"
+	"gatehouse/internal/gateway/throttle"
+	"gatehouse/internal/plan"
+)
+
+// The refusals of limits (throttling-and-usage-plans, section 8).
+var (
+	errThrottled = &Refusal{Type: plan.Throttled, Message: throttle.TooManyRequests, Kind: "TooManyRequestsException", Reason: "throttled"}
+	errQuota     = &Refusal{Type: plan.QuotaExceeded, Message: "Limit Exceeded", Kind: "LimitExceededException", Reason: "quota-exceeded"}
+	errAPIKey    = &Refusal{Type: plan.InvalidAPIKey, Message: "Forbidden", Kind: "ForbiddenException", Reason: "api-key"}
+)
+
+// throttle holds the request to the limits of its method, stage and account.
+func (x *exchange) throttle() error {
+	if !x.method.Throttle.Limited() {
+		return nil
+	}
+	if r := x.method.Throttle.Admit(x.g.Clock.Now()); r.Refused() {
+		return errThrottled
+	}
+	return nil
+}
+
+// meter finds the holder of the request's API key and holds it to its usage plan.
+func (x *exchange) meter() error {
+	if x.method.Keys == nil {
+		return nil
+	}
+	if x.stage.KeyFromAuthorizer {
+		return errAPIKey // without an authorizer's answer there is no key
+	}
+	x.key = x.req.Header.Get("X-API-Key")
+	if x.key != "" && x.req.Header.Count("X-API-Key") > 1 {
+		return errAPIKey // two keys could be read in two ways
+	}
+	grant, refusal := x.method.Keys.Check(x.g.Clock.Now(), x.key)
+	x.grant = grant
+	if !refusal.Refused() {
+		return nil
+	}
+	shared := errAPIKey
+	switch refusal.Type {
+	case throttle.Throttled:
+		shared = errThrottled
+	case meter.QuotaExceeded:
+		shared = errQuota
+	}
+	r := *shared
+	r.Cause = configurationError(refusal.Log(x.key))
+	return &r
+}
