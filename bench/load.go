@@ -22,9 +22,9 @@ import (
 type load func(base string, d time.Duration) (requests int, err error)
 
 // wrk makes HTTP/1.1 requests over kept-alive connections.
-func wrk(conns int, path, script string, dir string) load {
+func wrk(conns int, path, script, dir, host string) load {
 	return func(base string, d time.Duration) (int, error) {
-		args := []string{"-c", loadCPUs, "wrk", "-t1", "-c" + strconv.Itoa(conns), "-d" + seconds(d)}
+		args := []string{"-c", loadCPUs, "wrk", "-t1", "-c" + strconv.Itoa(conns), "-d" + seconds(d), "-H", "Host: " + host}
 		if script != "" {
 			args = append(args, "-s", filepath.Join(dir, script))
 		}
@@ -40,9 +40,9 @@ func wrk(conns int, path, script string, dir string) load {
 }
 
 // h2load makes HTTP/2 requests over 16 connections with 8 streams each.
-func h2load(path string) load {
+func h2load(path, host string) load {
 	return func(base string, d time.Duration) (int, error) {
-		out, err := exec.Command("taskset", "-c", loadCPUs, "h2load", "-t1", "-c16", "-m8", "-D"+seconds(d), base+path).CombinedOutput()
+		out, err := exec.Command("taskset", "-c", loadCPUs, "h2load", "-t1", "-c16", "-m8", "-D"+seconds(d), "-H", ":authority: "+host, base+path).CombinedOutput()
 		if err != nil {
 			return 0, fmt.Errorf("h2load: %w: %s", err, out)
 		}
@@ -76,7 +76,7 @@ func writeScripts(dir string) error {
 
 // handshakes opens a connection for every request: full TLS 1.3 handshakes, with the
 // client certificate of dir when mutual.
-func handshakes(dir string, mutual bool) load {
+func handshakes(dir, host string, mutual bool) load {
 	return func(base string, d time.Duration) (int, error) {
 		cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}, CurvePreferences: []tls.CurveID{tls.CurveP256}}
 		if mutual {
@@ -86,7 +86,11 @@ func handshakes(dir string, mutual bool) load {
 			}
 			cfg.Certificates = []tls.Certificate{cert}
 		}
-		addr := strings.TrimPrefix(base, "https://")
+		addr, prefix, _ := strings.Cut(strings.TrimPrefix(base, "https://"), "/")
+		if prefix != "" {
+			prefix = "/" + prefix
+		}
+		request := "GET " + prefix + "/1k HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n\r\n"
 		end := time.Now().Add(d)
 		var done atomic.Int64
 		var once sync.Once
@@ -95,7 +99,7 @@ func handshakes(dir string, mutual bool) load {
 		for range 8 {
 			wg.Go(func() {
 				for time.Now().Before(end) {
-					if err := oneRequest(addr, cfg); err != nil {
+					if err := oneRequest(addr, request, cfg); err != nil {
 						once.Do(func() { failure = err })
 						return
 					}
@@ -108,14 +112,14 @@ func handshakes(dir string, mutual bool) load {
 	}
 }
 
-func oneRequest(addr string, cfg *tls.Config) error {
+func oneRequest(addr, request string, cfg *tls.Config) error {
 	c, err := tls.Dial("tcp", addr, cfg)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	c.SetDeadline(time.Now().Add(10 * time.Second))
-	if _, err = io.WriteString(c, "GET /1k HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"); err != nil {
+	if _, err = io.WriteString(c, request); err != nil {
 		return err
 	}
 	b, err := io.ReadAll(c)
@@ -130,7 +134,7 @@ func oneRequest(addr string, cfg *tls.Config) error {
 
 // idleConns opens n TLS connections that have made one request each, and returns a
 // function that closes them.
-func idleConns(addr string, n int) (func(), error) {
+func idleConns(addr, path, host string, n int) (func(), error) {
 	var conns []net.Conn
 	closeAll := func() {
 		for _, c := range conns {
@@ -145,7 +149,7 @@ func idleConns(addr string, n int) (func(), error) {
 			return nil, err
 		}
 		conns = append(conns, c)
-		if _, err := io.WriteString(c, "GET /1k HTTP/1.1\r\nHost: localhost\r\n\r\n"); err != nil {
+		if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); err != nil {
 			closeAll()
 			return nil, err
 		}

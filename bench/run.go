@@ -31,19 +31,21 @@ type scenario struct {
 	target string // what is hoped for, printed beside
 }
 
-func scenarios(dir string) []scenario {
-	const h, s, m = "http://", "https://", "https://"
+func scenarios(dir, host, prefix string) []scenario {
+	const h, s = "http://", "https://"
+	wrk := func(conns int, path, script string) load { return wrk(conns, path, script, dir, host) }
+	frontHTTP, frontHTTPS, frontMTLS := frontHTTP+prefix, frontHTTPS+prefix, frontMTLS+prefix
 	return []scenario{
-		{"http1-1k", h + nginxHTTP, h + frontHTTP, wrk(64, "/1k", "", dir), "CPU 1.5, then 1.2, 1.0"},
-		{"tls-1k", s + nginxHTTPS, s + frontHTTPS, wrk(64, "/1k", "", dir), "CPU 1.8, then 1.5"},
-		{"http2-1k", s + nginxHTTPS, s + frontHTTPS, h2load("/1k"), "CPU 2.5"},
-		{"http1-100k", h + nginxHTTP, h + frontHTTP, wrk(16, "/100k", "", dir), "throughput 0.95"},
-		{"http1-10m", h + nginxHTTP, h + frontHTTP, wrk(4, "/10m", "", dir), "throughput 0.95"},
-		{"tls-100k", s + nginxHTTPS, s + frontHTTPS, wrk(16, "/100k", "", dir), ""},
-		{"post-10k", h + nginxHTTP, h + frontHTTP, wrk(64, "/sink", "post10k.lua", dir), "throughput 0.95"},
-		{"post-10m", h + nginxHTTP, h + frontHTTP, wrk(4, "/sink", "post10m.lua", dir), "throughput 0.95"},
-		{"handshake", s + nginxHTTPS, s + frontHTTPS, handshakes(dir, false), "CPU 0.50, then 0.43"},
-		{"handshake-mtls", m + nginxMTLS, m + frontMTLS, handshakes(dir, true), "CPU 0.50, then 0.43"},
+		{"http1-1k", h + nginxHTTP, h + frontHTTP, wrk(64, "/1k", ""), "CPU 1.5, then 1.2, 1.0"},
+		{"tls-1k", s + nginxHTTPS, s + frontHTTPS, wrk(64, "/1k", ""), "CPU 1.8, then 1.5"},
+		{"http2-1k", s + nginxHTTPS, s + frontHTTPS, h2load("/1k", host), "CPU 2.5"},
+		{"http1-100k", h + nginxHTTP, h + frontHTTP, wrk(16, "/100k", ""), "throughput 0.95"},
+		{"http1-10m", h + nginxHTTP, h + frontHTTP, wrk(4, "/10m", ""), "throughput 0.95"},
+		{"tls-100k", s + nginxHTTPS, s + frontHTTPS, wrk(16, "/100k", ""), ""},
+		{"post-10k", h + nginxHTTP, h + frontHTTP, wrk(64, "/sink", "post10k.lua"), "throughput 0.95"},
+		{"post-10m", h + nginxHTTP, h + frontHTTP, wrk(4, "/sink", "post10m.lua"), "throughput 0.95"},
+		{"handshake", s + nginxHTTPS, s + frontHTTPS, handshakes(dir, host, false), "CPU 0.50, then 0.43"},
+		{"handshake-mtls", s + nginxMTLS, s + frontMTLS, handshakes(dir, host, true), "CPU 0.50, then 0.43"},
 	}
 }
 
@@ -56,6 +58,7 @@ func run(args []string) error {
 	idle := fs.Int("idle", 1000, "idle TLS connections to measure memory with; 0 skips it")
 	gogc := fs.Int("gogc", 400, "garbage collection target of the front, percent")
 	bin := fs.String("front", "", "binary with the front subcommand; empty means this one")
+	gate := fs.String("gatehouse", "", "gatehouse binary to measure in place of the front; it is configured through its AWS API")
 	keep := fs.Duration("keep", 0, "only start everything and keep it running this long")
 	fs.Parse(args)
 	if err := needTools(); err != nil {
@@ -95,21 +98,31 @@ func run(args []string) error {
 		return err
 	}
 	defer nginx.stop()
-	front, err := launch("front", proxyCPU, frontHTTP, *bin, "front", "-http", frontHTTP, "-https", frontHTTPS, "-mtls", frontMTLS,
-		"-backend", backendAddr, "-sink", sinkAddr, "-certs", dir, "-gogc", fmt.Sprint(*gogc), "-pprof", "127.0.0.1:18119")
+	host, prefix := "localhost", ""
+	var front *process
+	if *gate != "" {
+		prefix = "/" + stage
+		front, host, err = gateway(*gate, dir)
+	} else {
+		front, err = launch("front", proxyCPU, frontHTTP, *bin, "front", "-http", frontHTTP, "-https", frontHTTPS, "-mtls", frontMTLS,
+			"-backend", backendAddr, "-sink", sinkAddr, "-certs", dir, "-gogc", fmt.Sprint(*gogc), "-pprof", "127.0.0.1:18119")
+	}
 	if err != nil {
 		return err
 	}
 	defer front.stop()
 	if *keep > 0 {
-		fmt.Println("running; nginx", nginxHTTP, nginxHTTPS, nginxMTLS, "front", frontHTTP, frontHTTPS, frontMTLS, "scripts in", dir)
+		fmt.Println("running; nginx", nginxHTTP, nginxHTTPS, nginxMTLS, "front", frontHTTP+prefix, frontHTTPS+prefix, frontMTLS+prefix, "Host", host, "scripts in", dir)
 		time.Sleep(*keep)
 		return nil
 	}
 	printMachine()
 	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "nginx", "front", "nginx", "front", "CPU", "thrpt", "")
 	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "us/req", "us/req", "req/s", "req/s", "ratio", "ratio", "target")
-	for _, sc := range scenarios(dir) {
+	for _, sc := range scenarios(dir, host, prefix) {
+		if *gate != "" && sc.name == "handshake-mtls" {
+			continue // needs a custom domain with a trust store
+		}
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), sc.name) {
 			continue
 		}
@@ -118,7 +131,7 @@ func run(args []string) error {
 		}
 	}
 	if *idle > 0 && (*only == "" || strings.Contains(*only, "idle")) {
-		return measureIdle(nginx, front, *idle)
+		return measureIdle(nginx, front, *idle, host, prefix)
 	}
 	return nil
 }
@@ -206,16 +219,16 @@ func median(v []float64) float64 {
 }
 
 // measureIdle prints the memory per idle TLS connection that has carried a request.
-func measureIdle(nginx, front *process, n int) error {
+func measureIdle(nginx, front *process, n int, host, prefix string) error {
 	for _, p := range []struct {
 		*process
-		addr string
-	}{{nginx, nginxHTTPS}, {front, frontHTTPS}} {
+		addr, path string
+	}{{nginx, nginxHTTPS, "/1k"}, {front, frontHTTPS, prefix + "/1k"}} {
 		before, err := p.memory()
 		if err != nil {
 			return err
 		}
-		closeAll, err := idleConns(p.addr, n)
+		closeAll, err := idleConns(p.addr, p.path, host, n)
 		if err != nil {
 			return err
 		}
