@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"os"
 	"path/filepath"
 
 	"github.com/pressly/goose/v3"
@@ -49,6 +50,9 @@ func openSQLite(ctx context.Context, dir string) (_ *sqliteDB, err error) {
 			d.close()
 		}
 	}()
+	if err = private(d.path); err != nil {
+		return nil, err
+	}
 	if d.writing, err = sql.Open("sqlite", d.dsn("synchronous(FULL)", "journal_size_limit(67108864)")); err != nil {
 		return nil, d.explain(err)
 	}
@@ -65,6 +69,15 @@ func openSQLite(ctx context.Context, dir string) (_ *sqliteDB, err error) {
 		return nil, d.explain(err)
 	}
 	return d, nil
+}
+
+// private makes the file if absent, for its owner only; SQLite gives its log the same mode.
+func private(path string) error {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("store: database: %w", err)
+	}
+	return f.Close()
 }
 
 // dsn returns the data source name: every connection waits for a lock that a
