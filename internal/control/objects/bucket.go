@@ -74,7 +74,11 @@ func locate(ctx context.Context, tx *store.Tx, name, expectedOwner *string) (pla
 	if expectedOwner != nil && *expectedOwner != p.key.Account {
 		return p, accessDenied()
 	}
-	if c := caller(ctx); c.Identity.Kind != awsapi.Anonymous && c.Region != p.Region {
+	c := caller(ctx)
+	if c.Identity.Kind == awsapi.Root && c.Identity.Account != p.key.Account {
+		return p, accessDenied() // root is above the policies of its own account only
+	}
+	if c.Identity.Kind != awsapi.Anonymous && c.Region != p.Region {
 		return p, s3.PermanentRedirect("The bucket you are attempting to access must be addressed using the specified endpoint. Please send all future requests to this endpoint.").
 			With("Bucket", p.key.ID).WithHeader("x-amz-bucket-region", p.Region)
 	}
