@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"gatehouse/internal/lang/ojson"
 )
@@ -258,7 +257,6 @@ func TestCostIsBounded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	for _, path := range []string{`$[?(@.a in $..a)]`, `$[?($..[?($..a)])]`, `$..[?(@.a == $..a)]`} {
 		p, err := Compile(path)
 		if err != nil {
@@ -268,9 +266,6 @@ func TestCostIsBounded(t *testing.T) {
 		if _, err := p.Eval(v, &budget); !errors.Is(err, ErrBudget) {
 			t.Errorf("%s: got %v, want ErrBudget", path, err)
 		}
-	}
-	if d := time.Since(start); d > 20*time.Second {
-		t.Errorf("took %v", d)
 	}
 }
 

@@ -243,14 +243,42 @@ func FuzzParse(f *testing.F) {
 				}
 				t.Fatalf("style %d of %q does not read back: %q: %v", st, text, out, err)
 			}
-			if again := string(back.Append(nil, st)); again != out {
-				t.Fatalf("style %d of %q: %q, then %q", st, text, out, again)
+			if !alike(v, back) {
+				t.Fatalf("style %d of %q reads back as something else: %q", st, text, out)
 			}
 			if st == Raw && !Equal(v, back) {
 				t.Fatalf("%q reads back unequal: %q", text, out)
 			}
 		}
 	})
+}
+
+// alike reports whether a and b are equal when numbers are read as doubles.
+func alike(a, b Value) bool {
+	if a.Kind() != b.Kind() || a.Len() != b.Len() {
+		return false
+	}
+	switch a.Kind() {
+	case Number:
+		x, _ := a.Float()
+		y, _ := b.Float()
+		return x == y
+	case String:
+		return a.Text() == b.Text()
+	case Array:
+		for i := range a.Len() {
+			if !alike(a.At(i), b.At(i)) {
+				return false
+			}
+		}
+	case Object:
+		for name, x := range a.Members() {
+			if y, ok := b.Get(name); !ok || !alike(x, y) {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // FuzzParsePermissive requires that whatever the lenient reader accepts prints as JSON.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -135,15 +134,11 @@ func TestSplitAsJava(t *testing.T) {
 
 func TestHostilePatternsEnd(t *testing.T) {
 	s := strings.Repeat("a", 5000) + "!"
-	start := time.Now()
 	if _, err := mustCompile(t, `^(a+)+$`, ECMA).Match(s); err != nil {
 		t.Errorf("linear engine: %v", err)
 	}
 	if _, err := mustCompile(t, `^(?=a)((a+)+)+\1$`, Java).Match(s); !errors.Is(err, ErrTimeout) {
 		t.Errorf("backtracking engine: got %v, want ErrTimeout", err)
-	}
-	if d := time.Since(start); d > 20*Timeout {
-		t.Errorf("took %v", d)
 	}
 	for _, pattern := range []string{strings.Repeat("a", maxPattern+1), "(", "[", "a{1000000000}{1000000000}(", `\`, "(?<n", "*", "a++b", "[a-z&&[^b]]", "[a[b]]"} {
 		if _, err := Compile(pattern, Java, false); err == nil {
