@@ -26,6 +26,9 @@ type Revocation struct {
 	// Deny refuses listed certificates whatever else is known; Allow, when set, refuses
 	// all that are not listed. Both look at the leaf alone.
 	Deny, Allow *Lists
+	// DenyMissing says that there should be a deny-list, but it was never read: HardFail
+	// then refuses everybody.
+	DenyMissing bool
 	// CRLs are those at hand.
 	CRLs *CRLs
 	// Source gets what is not at hand; may be nil.
@@ -95,8 +98,7 @@ type Finding struct {
 // Store.Touch or Store.Swap.
 const unknownLife = 10 * time.Second
 
-// apply adds what revocation says to the verdict on a good path. discovered tells that
-// distribution points were asked already.
+// apply adds what revocation says to the verdict on a good path.
 func (r *Revocation) apply(ctx context.Context, v *Verdict, now time.Time) {
 	nodes := v.Path.nodes
 	if r.Deny != nil {
@@ -104,6 +106,11 @@ func (r *Revocation) apply(ctx context.Context, v *Verdict, now time.Time) {
 			v.Refusal = nodes[0].refuse(Denied, why)
 			return
 		}
+	}
+	if r.DenyMissing && r.Mode == HardFail {
+		v.Refusal = nodes[0].refuse(RevocationUnknown, "the deny-list was never read")
+		v.until = now.Add(unknownLife)
+		return
 	}
 	if r.Allow != nil {
 		if _, ok := r.Allow.match(nodes[0]); !ok {

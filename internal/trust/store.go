@@ -39,19 +39,27 @@ func (s *Store) Load() *Snapshot { return s.current.Load() }
 // Swap makes n current. Open connections are judged by it on their next request.
 func (s *Store) Swap(n *Snapshot) { s.current.Store(n) }
 
-// Touch has every open connection judged again on its next request, when what the
-// snapshot's Responder would answer has changed.
-func (s *Store) Touch() {
+// Update makes what f returns current. f gets the current snapshot, nil before the first
+// Swap, must not change it, and may be called more than once.
+func (s *Store) Update(f func(*Snapshot) *Snapshot) {
 	for {
 		old := s.current.Load()
-		if old == nil {
-			return
-		}
-		again := *old
-		if s.current.CompareAndSwap(old, &again) {
+		if s.current.CompareAndSwap(old, f(old)) {
 			return
 		}
 	}
+}
+
+// Touch has every open connection judged again on its next request, when what the
+// snapshot's Responder would answer has changed.
+func (s *Store) Touch() {
+	s.Update(func(old *Snapshot) *Snapshot {
+		if old == nil {
+			return nil
+		}
+		again := *old
+		return &again
+	})
 }
 
 // forever stands for the end of a verdict that only a swap ends.

@@ -1,0 +1,87 @@
+package revocation
+
+import (
+	"cmp"
+	"slices"
+	"time"
+
+	"gatehouse/internal/trust/crl"
+)
+
+// A Report tells an operator what a domain's revocation data is (reference mutual-tls.md
+// B6, observability).
+type Report struct {
+	Domain string
+	Mode   string // "soft-fail" or "hard-fail"
+	// Problems are about data that was read but is not used.
+	Problems []string
+	Sources  []SourceReport
+}
+
+// A SourceReport is about one object that is followed.
+type SourceReport struct {
+	Place    string
+	Kind     string // "crl" or "list"
+	Foreign  bool   // taken from a certificate
+	Read     time.Time
+	FromDisk bool // not confirmed since start
+	Failures int
+	Error    string // of the last attempt, "" when it succeeded
+	Next     time.Time
+	Entries  int
+	Lists    []ListReport
+}
+
+// A ListReport is about one CRL in use.
+type ListReport struct {
+	Issuer                 string
+	Number                 string // decimal; "" without
+	ThisUpdate, NextUpdate time.Time
+	Entries                int
+	Delta                  bool
+}
+
+// Reports returns the state of all domains, sorted by name.
+func (m *Manager) Reports() []Report {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []Report
+	for _, d := range m.domains {
+		out = append(out, d.report())
+	}
+	slices.SortFunc(out, func(a, b Report) int { return cmp.Compare(a.Domain, b.Domain) })
+	return out
+}
+
+func (d *domain) report() Report {
+	r := Report{Domain: d.Name, Mode: "soft-fail", Problems: slices.Clone(d.problems)}
+	if d.Settings.Mode != 0 {
+		r.Mode = "hard-fail"
+	}
+	for _, s := range slices.Concat(d.sources, d.points) {
+		sr := SourceReport{
+			Place: s.key.place, Kind: "crl", Foreign: s.key.foreign, Read: s.read, FromDisk: s.fromDisk,
+			Failures: s.failures, Next: s.due, Entries: s.entries.Len(),
+		}
+		if s.key.kind == listKind {
+			sr.Kind = "list"
+		}
+		if s.err != nil {
+			sr.Error = s.err.Error()
+		}
+		for _, l := range d.good[s].lists {
+			sr.Entries += l.Len()
+			sr.Lists = append(sr.Lists, listReport(l))
+		}
+		r.Sources = append(r.Sources, sr)
+	}
+	return r
+}
+
+func listReport(l *crl.List) ListReport {
+	r := ListReport{Issuer: l.Issuer.RFC4514(), ThisUpdate: l.ThisUpdate, NextUpdate: l.NextUpdate, Entries: l.Len(), Delta: l.Base != nil}
+	if l.Number != nil {
+		r.Number = l.Number.String()
+	}
+	return r
+}
