@@ -79,7 +79,15 @@ func (c *Compiler) trustOf(tx *store.Tx, u unit, d model.DomainName) (*trust.Sto
 		return s, nil
 	}
 	if now := s.Load(); now == nil || now.Bundle.SHA256 != bundle.SHA256 {
-		s.Swap(&trust.Snapshot{Bundle: bundle})
+		// What else is in the snapshot stays, revocation above all.
+		s.Update(func(old *trust.Snapshot) *trust.Snapshot {
+			n := trust.Snapshot{}
+			if old != nil {
+				n = *old
+			}
+			n.Bundle = bundle
+			return &n
+		})
 	}
 	return s, nil
 }
