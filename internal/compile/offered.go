@@ -33,8 +33,6 @@ func methodRefusal(m *model.Method, setting model.MethodSetting) string {
 	switch {
 	case m.AuthorizationType != "NONE":
 		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
-	case m.RequestValidatorID != "":
-		return "request validators are not offered yet"
 	case setting.CachingEnabled:
 		return "response caching is not offered yet"
 	case i == nil:

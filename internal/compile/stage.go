@@ -79,18 +79,21 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		}
 	}
 	for i := range snapshot.Resources {
-		if err := addResource(s, st, &snapshot.Resources[i], l); err != nil {
+		if err := addResource(s, st, &snapshot, &snapshot.Resources[i], l); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func addResource(s *plan.Stage, st model.Stage, r *model.Resource, l stageLimits) error {
+func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *model.Resource, l stageLimits) error {
 	out := &plan.Resource{ID: r.ID, Path: r.Path}
 	for _, name := range slices.Sorted(maps.Keys(r.Methods)) {
 		m, err := compileMethod(s, st, r, r.Methods[name])
 		if err != nil {
+			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
+		}
+		if m.Validation, err = compileValidation(snapshot, r.Methods[name]); err != nil {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
 		m.Resource = out

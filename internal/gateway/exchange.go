@@ -86,6 +86,9 @@ func (x *exchange) run(ctx context.Context) {
 		err = x.meter() // API key, usage plan and quota
 	}
 	if err == nil {
+		err = x.validate() // parameters, then body
+	}
+	if err == nil {
 		err = x.integrate(ctx) // integration request, call, integration response
 	}
 	if err != nil {

@@ -73,6 +73,9 @@ type Method struct {
 	// Refusal says which setting needs a step that does not exist, "" when there is none.
 	Refusal string
 
+	// Validation is nil when the method has no request validator.
+	Validation *Validation
+
 	OperationName string
 	Integration   *Integration
 
