@@ -1,0 +1,258 @@
+package runtime_test
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"gatehouse/internal/runtime"
+)
+
+// Each clause of "functions are contained or refused" (DESIGN) is tried from inside.
+
+func TestServersFilesAreNotThere(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	secret := filepath.Join(f.data, "sealing.key")
+	if err := os.WriteFile(secret, []byte("the sealing key"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	// Even readable for everybody it is not there to be read.
+	if err := os.Chmod(f.data, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{
+		secret, f.data, "/proc/1/root" + secret, "/proc/self/root" + secret, "/root/.bashrc", "/etc/shadow", "/etc/hostname", "/home",
+		"/.gatehouse", "/proc/1/environ", "/proc/1/maps", "/proc/1/mem", "/var/task/../../.." + secret, os.Args[0],
+	} {
+		if got := do[string](f, fn, "read", path, 0); !strings.HasPrefix(got, "error: ") {
+			t.Errorf("a function read %s: %.40q", path, got)
+		}
+	}
+	root := do[[]string](f, fn, "list", "/", 0)
+	for _, name := range root {
+		if !slices.Contains([]string{"bin", "dev", "etc", "lib", "lib64", "opt", "proc", "root", "sbin", "tmp", "usr", "var"}, name) {
+			t.Errorf("/%s is visible", name)
+		}
+	}
+	for dir, want := range map[string][]string{"/var/task": {"bootstrap"}, "/tmp": {}, "/root": {}, "/opt": {}} {
+		if got := do[[]string](f, fn, "list", dir, 0); !slices.Equal(got, want) {
+			t.Errorf("%s has %v, want %v", dir, got, want)
+		}
+	}
+}
+
+func TestOnlyTmpCanBeWritten(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	for _, path := range []string{"/var/task/x", "/opt/x", "/x", "/etc/x", "/usr/x", "/dev/x", "/var/runtime/x", "/var/task/bootstrap", "/proc/sys/kernel/hostname", "/dev/shm/x"} {
+		if got := do[string](f, fn, "write", path, 0); got == "<nil>" {
+			t.Errorf("a function wrote %s", path)
+		}
+	}
+	for _, path := range []string{"/tmp/x", "/dev/null"} {
+		if got := do[string](f, fn, "write", path, 0); got != "<nil>" {
+			t.Errorf("writing %s: %s", path, got)
+		}
+	}
+	other := f.function(nil)
+	if got := do[[]string](f, other, "list", "/tmp", 0); len(got) != 0 {
+		t.Errorf("another function sees %v in /tmp", got)
+	}
+}
+
+func TestServersProcessesCannotBeReached(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	for _, name := range do[[]string](f, fn, "list", "/proc", 0) {
+		if pid, err := strconv.Atoi(name); err == nil && pid > 64 {
+			t.Errorf("process %d is visible in a sandbox that has a few", pid)
+		}
+	}
+	pid := os.Getpid()
+	for _, what := range []string{fmt.Sprintf("/proc/%d/environ", pid), fmt.Sprintf("/proc/%d/mem", pid), fmt.Sprintf("/proc/%d/cmdline", pid)} {
+		if got := do[string](f, fn, "read", what, 0); !strings.HasPrefix(got, "error: ") {
+			t.Errorf("a function read %s", what)
+		}
+	}
+	for _, target := range []int{pid, os.Getppid(), 1} {
+		if got := do[string](f, fn, "ptrace", strconv.Itoa(target), 0); got == "<nil>" {
+			t.Errorf("a function traces process %d", target)
+		}
+	}
+	if got := do[string](f, fn, "kill", strconv.Itoa(pid), 0); got == "<nil>" {
+		t.Errorf("a function sent a signal to the server")
+	}
+}
+
+func TestServersPortsCannotBeReached(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	var addresses []string
+	for _, a := range []struct{ network, address string }{{"tcp", "127.0.0.1:0"}, {"tcp", "[::1]:0"}, {"tcp", "0.0.0.0:0"}, {"unix", filepath.Join(f.data, "control")}, {"unix", "@gatehouse-control-" + strconv.Itoa(os.Getpid())}} {
+		l, err := net.Listen(a.network, a.address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer l.Close()
+		addresses = append(addresses, a.network+" "+l.Addr().String())
+		if tcp, ok := l.Addr().(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+			addresses = append(addresses, fmt.Sprintf("tcp 127.0.0.1:%d", tcp.Port))
+			ifaces, _ := net.InterfaceAddrs()
+			for _, i := range ifaces {
+				if ip, ok := i.(*net.IPNet); ok && ip.IP.To4() != nil {
+					addresses = append(addresses, fmt.Sprintf("tcp %s:%d", ip.IP, tcp.Port))
+				}
+			}
+		}
+	}
+	addresses = append(addresses, "tcp 169.254.169.254:80", "udp 169.254.169.254:53", "tcp [fe80::1%lo]:80")
+	for _, a := range addresses {
+		if got := do[string](f, fn, "connect", a, 0); got == "connected" && !strings.HasPrefix(a, "udp") {
+			t.Errorf("a function connected to %s", a)
+		}
+	}
+	// Its own Runtime API is there, on the same address as another function's.
+	if got := do[string](f, fn, "connect", "tcp 127.0.0.1:9001", 0); got != "connected" {
+		t.Errorf("the Runtime API: %s", got)
+	}
+}
+
+func TestNoPrivileges(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	got := do[map[string]string](f, f.function(nil), "privileges", "", 0)
+	for _, name := range []string{"CapEff", "CapPrm", "CapBnd", "CapInh", "CapAmb"} {
+		if strings.Trim(got[name], "0") != "" || got[name] == "" {
+			t.Errorf("%s is %q, want none", name, got[name])
+		}
+	}
+	if got["NoNewPrivs"] != "1" {
+		t.Errorf("NoNewPrivs is %q", got["NoNewPrivs"])
+	}
+	for _, name := range []string{"mount", "chroot", "setuid", "host", "userns"} {
+		if got[name] == "<nil>" {
+			t.Errorf("%s succeeded", name)
+		}
+	}
+}
+
+func TestForkBombIsContained(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(func(fn *runtime.Function) { fn.Memory = 10240 })
+	// Each child is a Go program with a handful of threads, which count as well.
+	if n := do[int](f, fn, "fork", "", 3000); n >= 1024 {
+		t.Errorf("a function started %d processes", n)
+	}
+	waitFor(t, "the call to end", func() bool { _, busy := f.Processes(); return busy == 0 })
+	before := children(t)
+	f.Forget(fn.Key)
+	waitFor(t, "its processes to end with it", func() bool { return children(t) < before-100 })
+}
+
+// children counts the host's processes that run the test function.
+func children(t testing.TB) (n int) {
+	t.Helper()
+	dirs, err := filepath.Glob("/proc/[0-9]*/cmdline")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range dirs {
+		if b, err := os.ReadFile(d); err == nil && strings.HasPrefix(string(b), "/proc/self/exe\x00sleep") {
+			n++
+		}
+	}
+	return n
+}
+
+func TestMemoryIsLimited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(func(fn *runtime.Function) { fn.Memory = 128 })
+	if n := do[int](f, fn, "memory", "", 60); n != 60 {
+		t.Errorf("a function of 128 MB got %d of 60 MB", n)
+	}
+	kind, message, res := f.failure(fn, event("memory", "", 2000))
+	if kind != "Runtime.OutOfMemory" || message != "RequestId: "+res.RequestID+" Error: Runtime exited with error: signal: killed" {
+		t.Errorf("%s: %s", kind, message)
+	}
+	if res.Memory < 100<<20 || res.Memory > 700<<20 {
+		t.Errorf("it had %d MB, want about its 128", res.Memory>>20)
+	}
+	if !strings.Contains(string(res.LogTail), "Error Type: Runtime.OutOfMemory") {
+		t.Errorf("log:\n%s", res.LogTail)
+	}
+}
+
+func TestTmpIsLimited(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(func(fn *runtime.Function) { fn.Memory = 2048 })
+	if got := do[string](f, fn, "fill", "/tmp/big", 600); !strings.HasPrefix(got, "512 MB, then") || !strings.Contains(got, "no space left") {
+		t.Errorf("filling /tmp: %s", got)
+	}
+	if got := do[string](f, fn, "fill", "/tmp/big", 400); got != "all" {
+		t.Errorf("after the file was removed: %s", got)
+	}
+}
+
+// A function that hears no signal, nor its children, is ended all the same.
+func TestStubbornFunctionIsEnded(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(func(fn *runtime.Function) { fn.Timeout = time.Second })
+	start := time.Now()
+	kind, _, _ := f.failure(fn, event("stubborn", "", 0))
+	if kind != "Sandbox.Timedout" {
+		t.Errorf("failure %s", kind)
+	}
+	if took := time.Since(start); took > 10*time.Second {
+		t.Errorf("it took %v to end it after its timeout of 1 s", took)
+	}
+	waitFor(t, "its processes to be gone", func() bool { all, _ := f.Processes(); return all == 0 })
+}
+
+// The refusal names what is missing and what to do about it.
+func TestRefusalWhereNotContained(t *testing.T) {
+	t.Parallel()
+	r, err := runtime.New(runtime.Options{RunDir: filepath.Join(t.TempDir(), "nonexistent")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close(t.Context())
+	_, err = r.Invoke(t.Context(), &runtime.Function{Runtime: "provided.al2023"}, runtime.Request{})
+	if err == nil || !strings.Contains(err.Error(), "functions cannot be contained on this machine") || !strings.Contains(err.Error(), "functions.sandbox: none") {
+		t.Errorf("a machine that cannot contain functions: %v", err)
+	}
+}
+
+func TestUncontainedWhenConfigured(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, func(o *runtime.Options) { o.Uncontained = true })
+	fn := f.function(nil)
+	if got := do[int](f, fn, "calls", "", 0); got != 1 {
+		t.Errorf("got %d", got)
+	}
+	if got := do[int](f, fn, "calls", "", 0); got != 2 {
+		t.Errorf("got %d", got)
+	}
+	kind, _, _ := f.failure(f.function(func(fn *runtime.Function) { fn.Timeout = time.Second }), event("sleep", "1m", 0))
+	if kind != "Sandbox.Timedout" {
+		t.Errorf("failure %s", kind)
+	}
+	py := f.script("python"+hostPython(t), "m.py", "m.handler", "def handler(event, context):\n    return event['n'] + 1\n")
+	if res := f.invoke(py, []byte(`{"n": 41}`)); string(res.Payload) != "42" {
+		t.Errorf("python: %s\n%s", res.Payload, res.LogTail)
+	}
+}

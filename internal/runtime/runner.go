@@ -1,0 +1,619 @@
+package runtime
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"net"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// Options say how functions are run. The zero value runs them contained or not at all.
+type Options struct {
+	// RunDir is a folder of the server's for things that live as long as it does; "" makes
+	// one in the system's temporary folder.
+	RunDir string
+
+	// Uncontained runs functions without a sandbox, with the server's own rights: what
+	// functions.sandbox: none configures.
+	Uncontained bool
+
+	// Interpreters are paths by runtime name, where PATH does not lead to them.
+	Interpreters map[string]string
+
+	// MaxProcesses bounds the processes of all functions; 0 means 1000, AWS' default
+	// concurrency of an account. Idle ones give way to others.
+	MaxProcesses int
+
+	// IdleTime is how long a process is kept without a call; 0 means 10 minutes.
+	IdleTime time.Duration
+
+	// Endpoint serves connections that functions make to the server as their AWS endpoint
+	// (AWS_ENDPOINT_URL): it accepts from l until l is closed. nil: they have none.
+	Endpoint func(fn *Function, l net.Listener)
+
+	Sink Sink         // gets functions' logs; nil for nowhere
+	Log  *slog.Logger // nil for none
+}
+
+// A Runner runs functions. Make it with New; Close ends all processes.
+type Runner struct {
+	o            Options
+	sink         Sink
+	log          *slog.Logger
+	endpoint     func(*Function, net.Listener)
+	runDir       string
+	ownDir       bool
+	refusal      error // why nothing is run; nil when functions can be contained
+	interpreters *interpreters
+
+	mu     sync.Mutex
+	pools  map[string]*pool // by Function.Key
+	total  int              // processes, starting ones included
+	closed bool
+	wg     sync.WaitGroup // calls and ending workers
+}
+
+// A pool has the processes of one version of a function.
+type pool struct {
+	busy int
+	idle []*parkedWorker // the most recently used last
+	gone bool            // forgotten: its workers end after their call
+
+	// finishing is how many of the busy ones have answered and are about to ask for the
+	// next event; freed is closed when one has, for those that wait for it.
+	finishing int
+	freed     chan struct{}
+}
+
+// finishTime is how long a call waits for a process that has just answered another,
+// which is much less than a new one takes to start.
+const finishTime = 50 * time.Millisecond
+
+type parkedWorker struct {
+	*worker
+	since  time.Time
+	expiry *time.Timer
+}
+
+// New returns a Runner. It finds out whether functions can be contained here; when they
+// cannot, New succeeds and Invoke refuses with a NotContainedError, which Contained tells.
+func New(o Options) (*Runner, error) {
+	r := &Runner{
+		o: o, sink: o.Sink, log: o.Log, endpoint: o.Endpoint, runDir: o.RunDir,
+		interpreters: &interpreters{given: o.Interpreters, found: make(map[string]string)}, pools: make(map[string]*pool),
+	}
+	if r.sink == nil {
+		r.sink = discard{}
+	}
+	if r.log == nil {
+		r.log = slog.New(slog.DiscardHandler)
+	}
+	if r.o.MaxProcesses == 0 {
+		r.o.MaxProcesses = 1000
+	}
+	if r.o.IdleTime == 0 {
+		r.o.IdleTime = 10 * time.Minute
+	}
+	if r.runDir == "" {
+		dir, err := os.MkdirTemp("", "gatehouse-functions-")
+		if err != nil {
+			return nil, err
+		}
+		r.runDir, r.ownDir = dir, true
+	}
+	if !o.Uncontained {
+		if err := probe(r.runDir); err != nil {
+			r.refusal = &NotContainedError{Reasons: []string{err.Error()}}
+			r.log.Warn("functions will not be invoked", "error", r.refusal)
+		}
+	} else {
+		r.log.Warn("functions run without a sandbox: they can do all that the server can")
+	}
+	return r, nil
+}
+
+// Contained returns nil when functions are run, contained or because Uncontained says
+// so; else the NotContainedError with which Invoke refuses.
+func (r *Runner) Contained() error { return r.refusal }
+
+// Check reports whether a runtime can be run here: a RuntimeError names what is missing.
+func (r *Runner) Check(runtime string) error {
+	l, err := languageOf(runtime)
+	if err != nil || l == nil {
+		return err
+	}
+	_, err = r.interpreters.find(runtime, l)
+	return err
+}
+
+// Invoke calls a function and waits for its answer. A function that fails is a Result
+// with FunctionError; errors are ErrThrottled, ErrPayloadTooLarge, ErrClosed, a
+// NotContainedError, a RuntimeError, or the context's. When ctx ends first the call goes on
+// without anybody to answer to, as in Lambda.
+func (r *Runner) Invoke(ctx context.Context, fn *Function, req Request) (Result, error) {
+	done := make(chan Result, 1)
+	err := r.begin(ctx, fn, req, nil, func(res Result, _ outcome) { done <- res })
+	if err != nil {
+		return Result{}, err
+	}
+	select {
+	case res := <-done:
+		return res, nil
+	case <-ctx.Done():
+		return Result{}, ctx.Err()
+	}
+}
+
+// A Stream is an answer that is read while the function writes it.
+type Stream struct {
+	RequestID   string
+	ContentType string
+
+	// Body has the answer. Reading it ends in a *StreamError when the function failed
+	// after it had begun to answer. The caller closes it; doing so early does not stop
+	// the function.
+	Body io.ReadCloser
+
+	// FunctionError is "Unhandled" when the function failed before it answered; Body then
+	// has the document.
+	FunctionError string
+}
+
+// A StreamError is the failure of a function that had begun to answer.
+type StreamError struct {
+	Payload []byte // document with errorType and errorMessage
+}
+
+func (e *StreamError) Error() string { return "function failed: " + errorType(e.Payload) }
+
+// InvokeStream calls a function and returns as soon as it begins to answer. Errors are
+// those of Invoke. A function that answers in one piece is streamed all the same.
+func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*Stream, error) {
+	done := make(chan *Stream, 1)
+	err := r.begin(ctx, fn, req, make(chan error, 1), func(res Result, out outcome) {
+		s := &Stream{RequestID: res.RequestID, ContentType: out.contentType, FunctionError: res.FunctionError}
+		if pr, ok := out.body.(*io.PipeReader); ok {
+			s.Body = pr
+		} else {
+			s.Body = io.NopCloser(bytes.NewReader(res.Payload))
+		}
+		done <- s
+	})
+	if err != nil {
+		return nil, err
+	}
+	select {
+	case s := <-done:
+		return s, nil
+	case <-ctx.Done():
+		go func() { (<-done).Body.Close() }()
+		return nil, ctx.Err()
+	}
+}
+
+// begin starts a call; answered is called once with its outcome, by another goroutine.
+func (r *Runner) begin(ctx context.Context, fn *Function, req Request, stream chan error, answered func(Result, outcome)) error {
+	if r.refusal != nil {
+		return r.refusal
+	}
+	if len(req.Payload) > MaxPayload {
+		return ErrPayloadTooLarge
+	}
+	c := &call{
+		id: req.ID, arn: req.InvokedARN, trace: req.TraceID, client: req.ClientContext, payload: req.Payload,
+		stream: stream, done: make(chan outcome, 1),
+	}
+	if c.id == "" {
+		c.id = newID()
+	}
+	if c.arn == "" {
+		c.arn = fn.ARN
+	}
+	if len(c.payload) == 0 {
+		c.payload = []byte("{}")
+	}
+	if err := r.Check(fn.Runtime); err != nil {
+		return err
+	}
+	w, err := r.acquire(fn)
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer r.wg.Done()
+		r.serve(context.WithoutCancel(ctx), fn, w, c, answered)
+	}()
+	return nil
+}
+
+// serve carries a call out on w, or on a new worker when w is nil.
+func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, answered func(Result, outcome)) {
+	if w == nil {
+		var failed *outcome
+		var err error
+		w, failed, err = r.startWorker(ctx, fn, c.id)
+		if err != nil {
+			r.log.Error("a function's process could not be started", "function", fn.ARN, "error", err)
+			failed = &outcome{failed: true, payload: failure{"Sandbox.Failure", "RequestId: " + c.id + " Error: the sandbox could not be made"}.payload()}
+		}
+		if failed != nil {
+			r.release(fn, nil, false)
+			answered(Result{RequestID: c.id, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
+			return
+		}
+	}
+	finishing := false
+	reusable := w.run(c, func(res Result, out outcome) {
+		if out.body == nil {
+			finishing = true
+			r.finishing(fn)
+		}
+		answered(res, out)
+	})
+	if !reusable {
+		w.discard()
+		w = nil
+	}
+	r.release(fn, w, finishing)
+}
+
+func (r *Runner) finishing(fn *Function) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.pools[fn.Key].finishing++
+}
+
+// acquire takes an idle worker, or the right to start one (nil). It counts the call.
+func (r *Runner) acquire(fn *Function) (*worker, error) {
+	deadline := time.Now().Add(finishTime)
+	for {
+		w, freed, err := r.tryAcquire(fn, time.Now().Before(deadline))
+		if freed == nil {
+			return w, err
+		}
+		t := time.NewTimer(time.Until(deadline))
+		select {
+		case <-freed:
+		case <-t.C:
+		}
+		t.Stop()
+	}
+}
+
+// tryAcquire does what acquire does, once. When a process is about to be free and the
+// caller has patience, it returns what to wait for instead.
+func (r *Runner) tryAcquire(fn *Function, patient bool) (w *worker, freed <-chan struct{}, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil, nil, ErrClosed
+	}
+	p := r.pools[fn.Key]
+	if p == nil {
+		p = &pool{freed: make(chan struct{})}
+		r.pools[fn.Key] = p
+	}
+	if w := r.takeIdle(p); w != nil {
+		p.busy++
+		r.wg.Add(1)
+		return w, nil, nil
+	}
+	if p.finishing > 0 && patient {
+		return nil, p.freed, nil
+	}
+	if fn.Concurrency > 0 && p.busy >= fn.Concurrency || r.total >= r.o.MaxProcesses && !r.evict() {
+		r.dropPool(fn.Key, p)
+		return nil, nil, ErrThrottled
+	}
+	r.total++
+	p.busy++
+	r.wg.Add(1)
+	return nil, nil, nil
+}
+
+// takeIdle returns the worker that was used last, nil when none is idle. The caller
+// holds r.mu.
+func (r *Runner) takeIdle(p *pool) *worker {
+	for len(p.idle) > 0 {
+		last := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		last.expiry.Stop()
+		select {
+		case <-last.box.exited: // it ended while it was idle
+			r.total--
+			r.end(last.worker)
+		default:
+			return last.worker
+		}
+	}
+	return nil
+}
+
+// evict ends the process that has been idle for longest. The caller holds r.mu.
+func (r *Runner) evict() bool {
+	var oldest *pool
+	for _, p := range r.pools {
+		if len(p.idle) > 0 && (oldest == nil || p.idle[0].since.Before(oldest.idle[0].since)) {
+			oldest = p
+		}
+	}
+	if oldest == nil {
+		return false
+	}
+	w := oldest.idle[0]
+	oldest.idle = oldest.idle[1:]
+	w.expiry.Stop()
+	r.total--
+	r.end(w.worker)
+	return true
+}
+
+// end discards a worker in the background; Close waits for it. The caller holds r.mu.
+func (r *Runner) end(w *worker) { r.wg.Go(w.discard) }
+
+// release gives a worker back, or the right to one when it is gone (nil).
+func (r *Runner) release(fn *Function, w *worker, finished bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.pools[fn.Key]
+	p.busy--
+	if finished {
+		p.finishing--
+	}
+	close(p.freed)
+	p.freed = make(chan struct{})
+	if w == nil {
+		r.total--
+	} else if r.closed || p.gone {
+		r.total--
+		r.end(w)
+	} else {
+		parked := &parkedWorker{worker: w, since: time.Now()}
+		parked.expiry = time.AfterFunc(r.o.IdleTime, func() { r.expire(fn.Key, parked) })
+		p.idle = append(p.idle, parked)
+		w.rest()
+	}
+	r.dropPool(fn.Key, p)
+}
+
+func (r *Runner) dropPool(key string, p *pool) {
+	if p.busy == 0 && len(p.idle) == 0 {
+		delete(r.pools, key)
+	}
+}
+
+func (r *Runner) expire(key string, w *parkedWorker) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.pools[key]
+	if p == nil {
+		return
+	}
+	if i := slices.Index(p.idle, w); i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+		r.total--
+		r.end(w.worker)
+		r.dropPool(key, p)
+	}
+}
+
+// Forget ends the processes of a key, those that are busy after their call. Calls that
+// come later with the key start new ones.
+func (r *Runner) Forget(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	p := r.pools[key]
+	if p == nil {
+		return
+	}
+	r.emptyPool(p)
+	p.gone = p.busy > 0
+	r.dropPool(key, p)
+}
+
+// emptyPool ends a pool's idle workers. The caller holds r.mu.
+func (r *Runner) emptyPool(p *pool) {
+	for _, w := range p.idle {
+		w.expiry.Stop()
+		r.total--
+		r.end(w.worker)
+	}
+	p.idle = nil
+}
+
+// Processes returns how many processes there are, and how many of them are busy.
+func (r *Runner) Processes() (all, busy int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for p := range maps.Values(r.pools) {
+		busy += p.busy
+	}
+	return r.total, busy
+}
+
+// Close refuses new calls, waits for those under way until ctx ends, and ends all
+// processes.
+func (r *Runner) Close(ctx context.Context) error {
+	r.mu.Lock()
+	r.closed = true
+	for _, p := range r.pools {
+		r.emptyPool(p)
+	}
+	r.mu.Unlock()
+	done := make(chan struct{})
+	go func() {
+		r.wg.Wait()
+		close(done)
+	}()
+	select {
+	case <-done:
+	case <-ctx.Done():
+		return fmt.Errorf("functions are still running: %w", ctx.Err())
+	}
+	if r.ownDir {
+		return os.RemoveAll(r.runDir)
+	}
+	return nil
+}
+
+// specify says what a function's sandbox is like. A function that cannot be started for
+// reasons of its own is an outcome.
+func (r *Runner) specify(ctx context.Context, fn *Function, id, stream string) (*sandboxSpec, *outcome, error) {
+	l, err := languageOf(fn.Runtime)
+	if err != nil {
+		return nil, nil, err
+	}
+	spec := &sandboxSpec{
+		Contained: !r.o.Uncontained, Storage: int64(max(fn.Storage, 512)) << 20, Memory: int64(fn.Memory) << 20,
+		Processes: 1024, OpenFiles: 1024, Files: systemFiles(),
+	}
+	task, opt := "/var/task", "/opt"
+	addresses := []string{apiAddress, endpointAddress}
+	if r.endpoint == nil {
+		addresses = addresses[:1]
+	}
+	if r.o.Uncontained {
+		task, opt = fn.Code, fn.Layers
+		if spec.listeners, err = listenHere(addresses); err != nil {
+			return nil, nil, err
+		}
+	} else {
+		spec.Listen = addresses
+	}
+	spec.Dir = task
+	spec.Mounts = append(slices.Clone(systemMounts), mount{From: fn.Code, To: "/var/task"})
+	if fn.Layers != "" {
+		spec.Mounts = append(spec.Mounts, mount{From: fn.Layers, To: "/opt"})
+	}
+	var p program
+	if l == nil {
+		path, ok := findBootstrap(fn, task, opt)
+		if !ok {
+			f := invalidEntrypoint(id, "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+			return nil, &outcome{failed: true, payload: f.payload()}, nil
+		}
+		p = program{Path: path, Args: []string{path}}
+	} else {
+		path, err := r.interpreters.find(fn.Runtime, l)
+		if err != nil {
+			return nil, nil, err
+		}
+		spec.Mounts = append(spec.Mounts, interpreterMounts(path)...)
+		bootstrap := l.bootstrap
+		if r.o.Uncontained {
+			bootstrap = filepath.Join(r.runDir, filepath.Base(l.bootstrap))
+			if err := os.WriteFile(bootstrap, l.source, 0o644); err != nil {
+				return nil, nil, err
+			}
+		} else {
+			spec.Files = append(spec.Files, file{l.bootstrap, 0o644, l.source})
+		}
+		p = program{Path: path, Args: append(append([]string{path}, l.args...), bootstrap)}
+	}
+	if p.Env, err = r.environment(ctx, fn, task, stream, addresses); err != nil {
+		return nil, nil, err
+	}
+	spec.Programs = append(spec.Programs, p)
+	for _, name := range extensionsOf(fn) {
+		path := filepath.Join(opt, "extensions", name)
+		spec.Programs = append(spec.Programs, program{Path: path, Args: []string{path}, Env: p.Env})
+	}
+	if spec.Root, err = os.MkdirTemp(r.runDir, "root-"); err != nil {
+		return nil, nil, err
+	}
+	return spec, nil, nil
+}
+
+// listenHere listens on free ports of this machine, in place of a sandbox's addresses,
+// which it replaces.
+func listenHere(addresses []string) (ls []net.Listener, err error) {
+	for i := range addresses {
+		l, err := net.Listen("tcp", "127.0.0.1:0")
+		if err != nil {
+			for _, l := range ls {
+				l.Close()
+			}
+			return nil, err
+		}
+		ls = append(ls, l)
+		addresses[i] = l.Addr().String()
+	}
+	return ls, nil
+}
+
+// findBootstrap looks for the executable of a runtime that the code brings, as Lambda
+// does: in the code, then in the layers.
+func findBootstrap(fn *Function, task, opt string) (path string, ok bool) {
+	for _, place := range []struct{ host, inside string }{{fn.Code, task}, {fn.Layers, opt}} {
+		if place.host == "" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(place.host, "bootstrap")); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			return filepath.Join(place.inside, "bootstrap"), true
+		}
+	}
+	return "", false
+}
+
+// extensionsOf lists the executables in /opt/extensions.
+func extensionsOf(fn *Function) (names []string) {
+	if fn.Layers == "" {
+		return nil
+	}
+	entries, err := os.ReadDir(filepath.Join(fn.Layers, "extensions"))
+	if err != nil {
+		return nil
+	}
+	for _, e := range entries {
+		if info, err := e.Info(); err == nil && info.Mode().IsRegular() && info.Mode()&0o111 != 0 {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// environment is what a function's programs find: its own variables and Lambda's, which
+// win. Nothing of the server's own environment is in it.
+func (r *Runner) environment(ctx context.Context, fn *Function, task, stream string, addresses []string) ([]string, error) {
+	env := map[string]string{
+		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC", "HOME": "/tmp",
+		"LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "NODE_PATH": "/opt/nodejs/node_modules",
+	}
+	maps.Copy(env, fn.Env)
+	group := fn.LogGroup
+	if group == "" {
+		group = "/aws/lambda/" + fn.Name
+	}
+	maps.Copy(env, map[string]string{
+		"_HANDLER": fn.Handler, "LAMBDA_TASK_ROOT": task, "LAMBDA_RUNTIME_DIR": "/var/runtime",
+		"AWS_LAMBDA_FUNCTION_NAME": fn.Name, "AWS_LAMBDA_FUNCTION_VERSION": fn.Version,
+		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(fn.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
+		"AWS_LAMBDA_LOG_GROUP_NAME": group, "AWS_LAMBDA_LOG_STREAM_NAME": stream,
+		"AWS_EXECUTION_ENV": "AWS_Lambda_" + fn.Runtime, "AWS_REGION": fn.Region, "AWS_DEFAULT_REGION": fn.Region,
+		"AWS_LAMBDA_RUNTIME_API": addresses[0],
+	})
+	if len(addresses) > 1 {
+		env["AWS_ENDPOINT_URL"] = "http://" + addresses[1]
+	}
+	if fn.Credentials != nil {
+		c, err := fn.Credentials(ctx)
+		if err != nil {
+			return nil, fmt.Errorf("credentials of the execution role: %w", err)
+		}
+		env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"], env["AWS_SESSION_TOKEN"] = c.AccessKeyID, c.SecretAccessKey, c.SessionToken
+	}
+	list := make([]string, 0, len(env))
+	for _, k := range slices.Sorted(maps.Keys(env)) {
+		list = append(list, k+"="+env[k])
+	}
+	return list, nil
+}
