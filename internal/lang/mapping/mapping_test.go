@@ -10,6 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/jsonpath"
+	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/lang/variable"
 	"gatehouse/internal/lang/vtl"
 )
@@ -349,6 +351,92 @@ func TestMockStatus(t *testing.T) {
 	for _, text := range []string{`{"statusCode": "200"}`, `{"statusCode": 200`, `{"statusCode': 200 }`, `statusCode: 200`, `{statusCode: 200, {foo: [ba r]}`, ``, `[200]`, `{"statusCode": 20.5}`} {
 		if got, ok := MockStatus(text); ok {
 			t.Errorf("%s: got %d, want none", text, got)
+		}
+	}
+}
+
+// TestWholeRequestTemplates holds the two shapes of template that tools generate most: all
+// parameters in loops, and a loop in a #define that is used for several maps. Their output
+// must be JSON whatever the request has.
+func TestWholeRequestTemplates(t *testing.T) {
+	loops := `## everything goes to the backend
+#set($all = $input.params())
+{
+"payload" : $input.json('$'),
+"params" : {
+#foreach($place in $all.keySet())
+    #set($params = $all.get($place))
+"$place" : {
+    #foreach($name in $params.keySet())
+    "$name" : "$util.escapeJavaScript($params.get($name)).replaceAll("\\'","'")"
+        #if($foreach.hasNext),#end
+    #end
+}
+    #if($foreach.hasNext),#end
+#end
+},
+"vars" : {
+#foreach($key in $stageVariables.keySet())
+"$key" : "$util.escapeJavaScript($stageVariables.get($key))"
+    #if($foreach.hasNext),#end
+#end
+},
+"context" : {
+    "caller" : "$context.identity.caller",
+    "ip" : "$context.identity.sourceIp",
+    "authorizer" : "$context.authorizer.principalId",
+    "stage" : "$context.stage"
+    }
+}
+`
+	define := `#define( $entries )
+  {
+  #foreach($key in $map.keySet())
+    #set( $k = $util.escapeJavaScript($key) )
+    #set( $v = $util.escapeJavaScript($map.get($key)).replaceAll("\\'", "'") )
+    "$k":
+      "$v"
+      #if( $foreach.hasNext ) , #end
+  #end
+  }
+#end
+{
+  #set( $body = $input.json("$") )
+  "body": $body,
+  #set( $map = $context.authorizer )
+  "authorizer": $entries,
+  #set( $map = $input.params().header )
+  "header": $entries,
+  #set( $map = $context.identity )
+  "identity": $entries,
+  #set( $map = $stageVariables )
+  "vars": $entries
+}`
+	c := newCall()
+	c.Parameters = params{
+		expression.Path:   {{"id", "7"}},
+		expression.Header: {{"User-Agent", `Mozilla/5.0 "it's" \ é`}, {"Accept", "*/*"}},
+	}
+	for name, tc := range map[string]struct{ template, header, ip string }{
+		"loops":  {loops, "$.params.header['User-Agent']", "$.context.ip"},
+		"define": {define, "$.header['User-Agent']", "$.identity.sourceIp"},
+	} {
+		for _, body := range []string{`{"a":[1,{"b":"it's"}]}`, ``, `text`} {
+			out := render(t, c, tc.template, body)
+			doc, err := ojson.Parse(out, ojson.Limits{})
+			if err != nil {
+				t.Errorf("%s with %q: %v\n%s", name, body, err, out)
+				continue
+			}
+			for path, want := range map[string]string{tc.header: `Mozilla/5.0 "it's" \ é`, tc.ip: "192.0.2.1", "$.vars.env": "prod"} {
+				p, err := jsonpath.Compile(path)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if r, err := p.Eval(doc, nil); err != nil || r.Value.Text() != want {
+					t.Errorf("%s: %s is %q, %v, want %q", name, path, r.Value.Text(), err, want)
+				}
+			}
 		}
 	}
 }
