@@ -157,23 +157,14 @@ func unhex(c byte) byte {
 	return c - 'a' + 10
 }
 
-// hasDotSegment reports whether a raw path value has a segment "." or "..", plain or
-// escaped: put into a backend's path it would climb out of the place it was put in.
+// hasDotSegment reports whether a raw path value has a segment "." or "..", plain, escaped,
+// or behind an escaped slash or backslash: put into a backend's path, some backend would
+// climb out of the place it was put in.
 func hasDotSegment(raw string) bool {
-	for segment := range strings.SplitSeq(raw, "/") {
-		if len(segment) > 6 || segment == "" {
-			continue
-		}
-		if s := unescapePath(segment); s == "." || s == ".." {
-			return true
-		}
+	if !strings.Contains(raw, ".") && !strings.ContainsAny(raw, "%\\") {
+		return false
 	}
-	return strings.Contains(raw, "%2") && hasEscapedClimb(raw)
-}
-
-// hasEscapedClimb looks behind escaped slashes, which a backend may decode.
-func hasEscapedClimb(raw string) bool {
-	for segment := range strings.SplitSeq(strings.ReplaceAll(unescapePath(raw), `\`, "/"), "/") {
+	for segment := range strings.FieldsFuncSeq(unescapePath(raw), func(r rune) bool { return r == '/' || r == '\\' }) {
 		if segment == "." || segment == ".." {
 			return true
 		}
