@@ -51,6 +51,17 @@ func (b *body) done() bool {
 	return true
 }
 
+// buffered reports whether reading the body needs nothing from the connection.
+func (b *body) buffered() bool {
+	switch b.kind {
+	case bodyNone:
+		return true
+	case bodyLength:
+		return b.left <= int64(len(b.conn.in.Buffered()))
+	}
+	return false
+}
+
 // Read implements the contract of message.Request.Body.
 func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {

@@ -30,6 +30,14 @@ type conn struct {
 	body body
 	resp writer
 
+	// What serveBuffered left for serve to go on with.
+	step    func() bool // c.serveBuffered, made once
+	parsed  bool        // the head of a request was read
+	headErr error       // reading it failed
+	sendErr error       // sending a response failed
+
+	broken bool // the client must see that the response is not complete
+
 	// last is set when the connection must not carry another request: the client
 	// asked so, the server drains, or what follows in the stream is not known.
 	last bool
@@ -49,6 +57,7 @@ func newConn(s *Server, ctx context.Context, cancel context.CancelFunc, nc net.C
 	c.resp.conn = c
 	c.req.Conn = info
 	c.req.Gone = c.io.Gone
+	c.step = c.serveBuffered
 	return c
 }
 
@@ -62,8 +71,7 @@ func (c *conn) drain() {
 
 // serve runs the connection to its end.
 func (c *conn) serve() (err error) {
-	defer c.io.Close()
-	defer c.in.Drop()
+	defer c.close()
 	for {
 		if err = c.await(); err != nil {
 			if err == io.EOF || err == netio.ErrKicked || netio.IsTimeout(err) {
@@ -71,9 +79,20 @@ func (c *conn) serve() (err error) {
 			}
 			return err
 		}
-		if err = c.readHead(); err != nil {
-			return c.refuse(err)
+		switch {
+		case c.headErr != nil:
+			return c.refuse(c.headErr)
+		case c.sendErr != nil:
+			return c.sendErr
+		case c.last: // serveBuffered answered the last request
+			c.linger()
+			return nil
+		case !c.parsed:
+			if err = c.readHead(); err != nil {
+				return c.refuse(err)
+			}
 		}
+		c.parsed = false
 		if err = c.exchange(); err != nil {
 			return err
 		}
@@ -84,23 +103,83 @@ func (c *conn) serve() (err error) {
 	}
 }
 
-// await waits for the first bytes of a request, holding no buffer meanwhile.
+// serveBuffered serves the requests that are in the buffer with all that belongs to
+// them, and reports whether nothing is left and the connection is idle again. It is
+// called while the socket is waited on and must not read from it.
+func (c *conn) serveBuffered() bool {
+	for {
+		if !c.activate() {
+			c.last = true
+			return false
+		}
+		end, _, err := wire.HeadEnd(c.in.Buffered(), 0)
+		if err != nil || end == 0 {
+			return false
+		}
+		if c.headErr = c.readHead(); c.headErr != nil {
+			return false
+		}
+		if c.resp.mayUpgrade || !c.body.buffered() {
+			c.parsed = true
+			return false
+		}
+		if c.sendErr = c.exchange(); c.last || c.sendErr != nil {
+			return false
+		}
+		if len(c.in.Buffered()) == 0 {
+			return c.idle()
+		}
+	}
+}
+
+// fail makes the connection unusable and its end a reset. Closing it is left to serve,
+// as it might be waited on.
+func (c *conn) fail() {
+	c.last, c.broken = true, true
+	c.io.Kill()
+}
+
+// close gives everything back.
+func (c *conn) close() {
+	c.in.Drop()
+	if c.broken {
+		c.io.Break()
+	} else {
+		c.io.Close()
+	}
+}
+
+// await waits for the first bytes of a request, holding no buffer meanwhile. Requests
+// that can be served on the spot are.
 func (c *conn) await() error {
 	if len(c.in.Buffered()) == 0 {
-		if !c.state.CompareAndSwap(active, idle) && c.state.Load() == ending {
+		if !c.idle() {
 			return netio.ErrKicked
 		}
-		c.io.SetReadDeadline(netio.Now().Add(c.server.timeouts.Idle))
-		if err := c.io.Await(&c.in); err != nil {
+		if err := c.io.Await(&c.in, c.step); err != nil {
 			return err
 		}
 	}
-	if !c.state.CompareAndSwap(idle, active) && c.state.Load() == ending {
+	if !c.activate() {
 		// The request crossed the drain's decision to end an idle connection. It was
 		// not acted upon, so the client may repeat it elsewhere.
 		return netio.ErrKicked
 	}
 	return nil
+}
+
+// idle begins the wait between two requests. It is false when the connection must end.
+func (c *conn) idle() bool {
+	if !c.state.CompareAndSwap(active, idle) && c.state.Load() == ending {
+		return false
+	}
+	c.io.SetReadDeadline(netio.Now().Add(c.server.timeouts.Idle))
+	return true
+}
+
+// activate ends the wait. It is false when the connection was told to end before.
+func (c *conn) activate() bool {
+	return c.state.CompareAndSwap(idle, active) || c.state.Load() == active
 }
 
 // exchange runs the handler for the request that was read, and completes its response.

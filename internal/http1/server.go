@@ -102,9 +102,8 @@ func (s *Server) Count() int {
 // Drain ends all connections in an orderly way: idle ones at once, the others after
 // the exchange they are in, whose answer says "Connection: close". Connections that
 // come later are closed. Drain returns when none is left; when ctx ends before, the
-// contexts of the remaining handlers end, their connections are closed, and the error
-// of ctx is returned once their goroutines are gone or have been given up on. A
-// handler that ignores its context is not waited for. Drain may be called once.
+// contexts of the remaining handlers end, their connections fail, and the error
+// of ctx is returned without waiting for them. Drain may be called once.
 func (s *Server) Drain(ctx context.Context) error {
 	s.init()
 	s.mu.Lock()
@@ -125,7 +124,7 @@ func (s *Server) Drain(ctx context.Context) error {
 	s.mu.Lock()
 	for c := range s.conns {
 		c.cancel()
-		c.io.Close()
+		c.io.Kill()
 	}
 	s.mu.Unlock()
 	return ctx.Err()

@@ -438,3 +438,26 @@ func TestDrainDeadline(t *testing.T) {
 	}
 	<-done
 }
+
+// TestHalfClose checks that a client that closes its sending side together with a
+// request, be it the first or a later one, gets its answer and soon the end.
+func TestHalfClose(t *testing.T) {
+	addr := start(t, &http1.Server{Handler: answer("ok"), Logger: quiet()})
+	for before := range 3 {
+		c := dial(t, addr)
+		r := bufio.NewReader(c)
+		for range before {
+			io.WriteString(c, get(""))
+			readResponse(t, r, "GET")
+		}
+		io.WriteString(c, get(""))
+		c.(*net.TCPConn).CloseWrite()
+		c.SetDeadline(time.Now().Add(5 * time.Second))
+		if _, body := readResponse(t, r, "GET"); body != "ok" {
+			t.Errorf("got %q", body)
+		}
+		if _, err := r.ReadByte(); err != io.EOF {
+			t.Errorf("after %d requests: %v, want EOF", before+1, err)
+		}
+	}
+}

@@ -214,8 +214,7 @@ func (w *writer) Abort() {
 	w.head = aborted
 	w.release()
 	w.err = errAborted
-	w.conn.last = true
-	w.conn.io.Close()
+	w.conn.fail()
 }
 
 // finish completes the response after the handler has returned.
@@ -329,8 +328,7 @@ func (w *writer) sent(err error) {
 	w.out = w.out[:0]
 	if err != nil {
 		w.err = message.ErrClientGone
-		w.conn.last = true
-		w.conn.io.Close()
+		w.conn.fail()
 	}
 }
 

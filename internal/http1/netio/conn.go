@@ -24,6 +24,7 @@ type Conn struct {
 	sock   syscall.RawConn // of the socket at the bottom; nil when there is none to be had
 	plain  bool            // nc is the socket itself
 	kicked atomic.Bool
+	killed atomic.Bool
 
 	readBy, readArmed Time
 	writeArmed        Time
@@ -33,11 +34,16 @@ type Conn struct {
 	vecs net.Buffers
 
 	// Closures for the raw socket, made once, and what they work on.
-	await func(fd uintptr) bool
-	peek  func(fd uintptr)
-	into  *Reader
-	got   int
-	err   error
+	await   func(fd uintptr) bool
+	swap    func(fd uintptr) bool
+	peek    func(fd uintptr)
+	stepped bool // step has returned true before
+	into    *Reader
+	step    func() bool
+	out     []byte
+	got     int
+	wrote   int
+	err     error
 }
 
 // NewConn returns a Conn over nc, which is a TCP or Unix socket, a *tls.Conn whose
@@ -51,7 +57,7 @@ func NewConn(nc net.Conn) *Conn {
 // Reset makes c a Conn over nc.
 func (c *Conn) Reset(nc net.Conn) {
 	c.nc = nc
-	c.sock, c.plain = nil, false
+	c.sock, c.plain, c.stepped = nil, false, false
 	bottom := nc
 	if t, ok := nc.(*tls.Conn); ok {
 		bottom = t.NetConn()
@@ -73,7 +79,7 @@ func (c *Conn) NetConn() net.Conn { return c.nc }
 // is one system call and needs no copy.
 func (c *Conn) Plain() bool { return c.plain }
 
-// ErrKicked is returned by reads after Kick.
+// ErrKicked is returned by reads after Kick, and by everything after Kill.
 var ErrKicked = errors.New("connection was asked to end")
 
 // ErrTimeout is returned when a deadline has passed.
@@ -92,8 +98,29 @@ func (c *Conn) Kick() {
 	c.nc.SetReadDeadline(time.Unix(1, 0))
 }
 
+// Kill makes all reading and writing fail from now on. It may be called from any
+// goroutine and does not wait for the one that owns the connection, as Close would.
+func (c *Conn) Kill() {
+	c.kicked.Store(true)
+	c.killed.Store(true)
+	c.nc.SetDeadline(time.Unix(1, 0))
+}
+
 // Close closes the connection. It may be called from any goroutine.
 func (c *Conn) Close() error { return c.nc.Close() }
+
+// Break closes the connection so that the peer sees it reset, and over TLS no orderly
+// end.
+func (c *Conn) Break() error {
+	bottom := c.nc
+	if t, ok := bottom.(*tls.Conn); ok {
+		bottom = t.NetConn()
+	}
+	if t, ok := bottom.(interface{ SetLinger(int) error }); ok {
+		t.SetLinger(0)
+	}
+	return bottom.Close()
+}
 
 // CloseWrite tells the peer that nothing more comes, and leaves reading open.
 func (c *Conn) CloseWrite() error {
@@ -162,7 +189,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 
 // Await waits until there is something to read and reads it into b, which must be
 // empty. While it waits, b holds no buffer.
-func (c *Conn) Await(b *Reader) error {
+//
+// On a plain socket, step is called with what was read. When it returns true, having
+// emptied b, Await goes on waiting: the socket is then not asked for input that
+// cannot be there, which saves a system call per request. Otherwise Await returns nil.
+// step must not read from the connection nor close it; it may write. On other
+// connections step is not called.
+func (c *Conn) Await(b *Reader, step func() bool) error {
 	b.Release()
 	if err := c.armRead(); err != nil {
 		return err
@@ -170,7 +203,7 @@ func (c *Conn) Await(b *Reader) error {
 	for {
 		var err error
 		if c.plain {
-			err = c.awaitSocket(b)
+			err = c.awaitSocket(b, step)
 		} else {
 			err = c.awaitByte(b)
 		}
@@ -203,7 +236,14 @@ func (c *Conn) armWrite(t Time) error {
 		return nil
 	}
 	c.writeArmed = t.Add(c.WriteSlack)
-	return c.nc.SetWriteDeadline(c.writeArmed.wall())
+	if err := c.nc.SetWriteDeadline(c.writeArmed.wall()); err != nil {
+		return err
+	}
+	if c.killed.Load() { // Kill came in between: its deadline must win
+		c.nc.SetWriteDeadline(time.Unix(1, 0))
+		return ErrKicked
+	}
+	return nil
 }
 
 // Write writes p and gives up between by and WriteSlack later.

@@ -3,42 +3,141 @@
 package netio
 
 import (
+	"errors"
 	"io"
 	"syscall"
+	"time"
 )
 
 // awaitSocket reads from the socket into b, which gets a buffer only for as long as
 // an attempt takes. The runtime tells only of input that comes after the call, so
-// there is always one attempt before the wait.
-func (c *Conn) awaitSocket(b *Reader) error {
+// there is always one attempt before the first wait.
+func (c *Conn) awaitSocket(b *Reader, step func() bool) error {
 	if c.await == nil {
-		c.await = c.tryRead
+		c.await = c.tryAwait
 	}
-	c.into = b
-	if err := c.sock.Read(c.await); err != nil {
+	c.into, c.step = b, step
+	err := c.sock.Read(c.await)
+	c.step = nil
+	if err != nil {
 		return err
-	}
-	if c.err == nil && c.got == 0 {
-		return io.EOF
 	}
 	return c.err
 }
 
-// tryRead reads once from the socket fd; it returns false when there is nothing.
-func (c *Conn) tryRead(fd uintptr) bool {
+// tryAwait reads from the socket fd and steps until it must wait (false) or the caller
+// of Await must act (true).
+func (c *Conn) tryAwait(fd uintptr) bool {
+	for {
+		size := c.tryRead(fd)
+		if c.err == syscall.EAGAIN {
+			c.into.Release()
+			return false
+		}
+		if c.err != nil || !c.step() {
+			return true
+		}
+		known := c.stepped
+		c.stepped = true
+		if c.err = c.armCheck(known); c.err != nil {
+			return true
+		}
+		if known && c.got < size {
+			c.into.Release()
+			return false
+		}
+	}
+}
+
+// checkAfter is how long the end of a peer's sending side may go unnoticed.
+const checkAfter = time.Second
+
+// armCheck arms the read deadline for the next wait. After a read that did not fill its
+// buffer the socket was empty, and what comes wakes us; but the peer may have
+// closed its side just behind those bytes, and that news has been used up with theirs. Peers
+// that do so mostly send one request, so after the first step of a connection it is
+// found out by another read, and later ones, when unsure, by one after checkAfter.
+func (c *Conn) armCheck(unsure bool) error {
+	by := c.readBy
+	if soon := Now().Add(checkAfter); unsure && (by == 0 || soon < by) {
+		c.readBy = soon
+	}
+	err := c.armRead()
+	c.readBy = by
+	return err
+}
+
+// tryRead reads once from the socket fd into c.into, leaving the outcome in got and err.
+// It returns how much could have been read.
+func (c *Conn) tryRead(fd uintptr) (size int) {
 	room := c.into.Space(Small)
 	c.got, c.err = syscall.Read(int(fd), room)
 	for c.err == syscall.EINTR {
 		c.got, c.err = syscall.Read(int(fd), room)
 	}
-	if c.err == syscall.EAGAIN {
-		c.into.Release()
-		return false
-	}
-	if c.err == nil {
+	switch {
+	case c.err != nil:
+	case c.got == 0:
+		c.err = io.EOF
+	default:
 		c.into.Wrote(c.got)
 	}
-	return true
+	return len(room)
+}
+
+// ErrStale is returned by Swap when the connection was closed, or spoken on, before
+// anything was written.
+var ErrStale = errors.New("idle connection is not quiet any more")
+
+// Swap writes out and waits for the answer, the beginning of which it reads into b: a
+// look at the connection, the write and the read are all the system calls it takes. It
+// works on plain sockets only. wrote may be less than all of out when the socket's
+// buffer is full; err is then nil and nothing was read. A wait that ends early is
+// reported as nil, too: the caller goes on with Write and Read.
+func (c *Conn) Swap(out []byte, b *Reader) (wrote int, err error) {
+	if c.swap == nil {
+		c.swap = c.trySwap
+	}
+	if err := c.armRead(); err != nil {
+		return 0, err
+	}
+	c.into, c.out, c.wrote = b, out, -1
+	err = c.sock.Read(c.swap)
+	c.out = nil
+	wrote = max(c.wrote, 0)
+	switch {
+	case err != nil && c.wrote < 0 && c.tooEarly(&err):
+		return c.Swap(out, b) // the deadline had passed before the first look
+	case IsTimeout(err) && c.wrote >= 0:
+		return wrote, nil
+	case err != nil:
+		return wrote, err
+	}
+	return wrote, c.err
+}
+
+func (c *Conn) trySwap(fd uintptr) bool {
+	c.tryRead(fd)
+	if c.wrote >= 0 {
+		if c.err == syscall.EAGAIN {
+			c.into.Release()
+			return false
+		}
+		return true
+	}
+	if c.err != syscall.EAGAIN {
+		c.err = ErrStale
+		return true
+	}
+	c.wrote, c.err = syscall.Write(int(fd), c.out)
+	for c.err == syscall.EINTR {
+		c.wrote, c.err = syscall.Write(int(fd), c.out)
+	}
+	c.wrote = max(c.wrote, 0)
+	if c.err == syscall.EAGAIN {
+		c.err = nil
+	}
+	return c.err != nil || c.wrote < len(c.out)
 }
 
 // Gone reports, without blocking, whether the peer has closed or reset the connection.

@@ -37,9 +37,10 @@ func newConn(p *pool, nc net.Conn, addr netip.Addr) *conn {
 	return cn
 }
 
-// usable reports whether an idle connection may carry another request.
+// usable reports whether an idle connection may carry another request. Of a plain
+// socket, send finds out whether it is still open.
 func (cn *conn) usable(now netio.Time) bool {
-	return now < cn.retireAt && cn.io.Quiet()
+	return now < cn.retireAt && (cn.io.Plain() || cn.io.Quiet())
 }
 
 // discard closes the connection.
@@ -91,12 +92,7 @@ func (e errOver) Error() string { return e.kind.String() }
 // Read reads from the backend within the limits of the current exchange.
 func (cn *conn) Read(p []byte) (int, error) {
 	for {
-		now := netio.Now()
-		by := now.Add(pollEvery)
-		if cn.x.deadline != 0 && cn.x.deadline < by {
-			by = cn.x.deadline
-		}
-		cn.io.SetReadDeadline(by)
+		cn.pollSoon()
 		n, err := cn.io.Read(p)
 		if n > 0 {
 			cn.received = true
@@ -109,6 +105,16 @@ func (cn *conn) Read(p []byte) (int, error) {
 			return 0, errOver{kind}
 		}
 	}
+}
+
+// pollSoon makes the next read end by the deadline of the exchange, and earlier to look
+// whether it is still wanted.
+func (cn *conn) pollSoon() {
+	by := netio.Now().Add(pollEvery)
+	if cn.x.deadline != 0 && cn.x.deadline < by {
+		by = cn.x.deadline
+	}
+	cn.io.SetReadDeadline(by)
 }
 
 // fail wraps an error of reading or writing.

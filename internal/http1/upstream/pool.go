@@ -158,7 +158,7 @@ func (p *pool) sweep(ctx context.Context) {
 	p.mu.Lock()
 	keep := p.idle[:0]
 	for _, cn := range p.idle {
-		if cn.usable(now) && (p.addrs == nil || slices.Contains(p.addrs, cn.addr)) {
+		if cn.usable(now) && cn.io.Quiet() && (p.addrs == nil || slices.Contains(p.addrs, cn.addr)) {
 			keep = append(keep, cn)
 		} else {
 			drop = append(drop, cn)

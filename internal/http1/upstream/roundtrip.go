@@ -40,11 +40,14 @@ func (cn *conn) roundTrip(m *outgoing, resp *Response) (replay bool, err error) 
 
 // send writes m. whole tells that the backend was sent all of it.
 func (cn *conn) send(m *outgoing) (whole bool, err error) {
-	if len(m.tail) > 0 {
-		err = cn.write(m.out, m.tail)
-	} else {
-		err = cn.write(m.out, nil)
+	switch {
+	case cn.io.Plain() && len(m.tail) == 0 && !m.more():
+		err = cn.swap(m.out)
+		return err == nil, err
+	case cn.io.Plain() && !cn.io.Quiet():
+		return false, netio.ErrStale
 	}
+	err = cn.write(m.out, m.tail)
 	for err == nil && m.more() {
 		if !cn.io.Quiet() {
 			return false, errAnswered
@@ -55,6 +58,18 @@ func (cn *conn) send(m *outgoing) (whole bool, err error) {
 		err = cn.write(m.out, nil)
 	}
 	return err == nil, err
+}
+
+// swap sends out, a whole request, and reads the beginning of the response.
+func (cn *conn) swap(out []byte) error {
+	cn.pollSoon()
+	n, err := cn.io.Swap(out, &cn.in)
+	cn.written = n > 0
+	cn.received = len(cn.in.Buffered()) > 0
+	if err == nil && n < len(out) {
+		err = cn.write(out[n:], nil)
+	}
+	return err
 }
 
 // write sends a and b. On a plain socket it wakes up now and then to see whether the
