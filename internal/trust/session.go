@@ -2,6 +2,7 @@ package trust
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/x509"
 	"sync/atomic"
 	"time"
@@ -57,6 +58,9 @@ type Verdict struct {
 	Candidate    *Refusal
 	HasCandidate bool
 
+	// SHA256 is the digest of the leaf, zero without one. It spares its users hashing.
+	SHA256 [32]byte
+
 	snapshot *Snapshot
 	from     time.Time // the verdict stands from here
 	until    time.Time // to here
@@ -98,6 +102,7 @@ func (s *Snapshot) judge(ctx context.Context, leaf *x509.Certificate, now time.T
 		}
 		return v
 	}
+	v.SHA256 = sha256.Sum256(leaf.Raw)
 	if s.Candidate != nil {
 		_, err := s.Candidate.Verify(leaf, now)
 		v.Candidate, v.HasCandidate = asRefusal(err), true
