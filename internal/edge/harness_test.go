@@ -29,12 +29,13 @@ type netEngine struct {
 	quit  chan struct{}
 	once  sync.Once
 	table func() *Table
+	now   func() time.Time
 	info  sync.Map // net.Conn to *message.Conn
 	ended sync.Map // net.Conn to chan struct{}
 }
 
 func newNetEngine(t testing.TB, table func() *Table) *netEngine {
-	e := &netEngine{feed: make(chan net.Conn), quit: make(chan struct{}), table: table}
+	e := &netEngine{feed: make(chan net.Conn), quit: make(chan struct{}), table: table, now: time.Now}
 	e.srv = &http.Server{
 		Handler: http.HandlerFunc(e.answer),
 		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -112,7 +113,7 @@ func (e *netEngine) answer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if forHost != nil && forHost.Trust != nil {
-		if v := trust.From(info.Trust).Judge(r.Context(), forHost.Trust, time.Now()); !v.Trusted() {
+		if v := trust.From(info.Trust).Judge(r.Context(), forHost.Trust, e.now()); !v.Trusted() {
 			http.Error(w, v.Refusal.Reason.String(), http.StatusForbidden)
 			return
 		}
