@@ -37,14 +37,14 @@ func (util) Call(c *vtl.Call, name string, args []vtl.Value) (vtl.Value, bool, e
 	if err != nil {
 		return nil, true, err
 	}
-	if err := c.Fits(4 * len(text)); err != nil {
+	if err := c.Spend(len(text) / 16); err != nil {
 		return nil, true, err
 	}
 	out, err := f(text)
 	if err != nil {
 		return nil, true, err
 	}
-	return out, true, nil
+	return out, true, c.Fits(len(out))
 }
 
 var functions = map[string]func(string) (string, error){

@@ -96,6 +96,11 @@ func TestLimits(t *testing.T) {
 		if _, err := parse(deep[1:2001], Limits{}); err != nil {
 			t.Errorf("%s: depth 1000 gives %v, want none", name, err)
 		}
+		for _, text := range []string{`[1,2,3,4]`, `{"a":1,"b":2,"c":3}`} {
+			if _, err := parse(text, Limits{Values: 4}); !errors.Is(err, ErrTooLarge) {
+				t.Errorf("%s: %s with a limit of 4 values gives %v, want ErrTooLarge", name, text, err)
+			}
+		}
 		if _, err := parse(`"abc"`, Limits{Bytes: 4}); !errors.Is(err, ErrTooLarge) {
 			t.Errorf("%s: 5 bytes of 4 gives %v, want ErrTooLarge", name, err)
 		}

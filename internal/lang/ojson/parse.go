@@ -10,13 +10,15 @@ import (
 
 // Limits bound what a parser accepts. The zero value gives the defaults.
 type Limits struct {
-	Depth int // containers within containers; default 1000
-	Bytes int // length of the text; default and most 1 GiB
+	Depth  int // containers within containers; default 1000
+	Bytes  int // length of the text; default and most 1 GiB
+	Values int // values and names; default 2 million, which take 40 MB
 }
 
 const (
-	defaultDepth = 1000
-	maxBytes     = 1 << 30
+	defaultDepth  = 1000
+	defaultValues = 2_000_000
+	maxBytes      = 1 << 30
 )
 
 func (l Limits) withDefaults() Limits {
@@ -25,6 +27,9 @@ func (l Limits) withDefaults() Limits {
 	}
 	if l.Bytes <= 0 || l.Bytes > maxBytes {
 		l.Bytes = maxBytes
+	}
+	if l.Values <= 0 {
+		l.Values = defaultValues
 	}
 	return l
 }
@@ -72,6 +77,7 @@ type parser struct {
 	text  string
 	i     int // next byte
 	depth int // containers that may still be opened
+	most  int // nodes
 	nodes []node
 }
 
@@ -79,7 +85,7 @@ var parsers = sync.Pool{New: func() any { return &parser{nodes: make([]node, 0, 
 
 func newParser(text string, l Limits) *parser {
 	p := parsers.Get().(*parser)
-	p.text, p.i, p.depth = text, 0, l.Depth
+	p.text, p.i, p.depth, p.most = text, 0, l.Depth, l.Values
 	return p
 }
 
@@ -105,6 +111,14 @@ func (p *parser) document(permissive bool) Value {
 
 func (p *parser) fail(format string, args ...any) error {
 	return errorAt(p.text, p.i, nil, format, args...)
+}
+
+// crowded refuses more values than the limit.
+func (p *parser) crowded() error {
+	if len(p.nodes) <= p.most {
+		return nil
+	}
+	return errorAt(p.text, p.i, ErrTooLarge, "found more than %d values and names", p.most)
 }
 
 func (p *parser) space() {
@@ -295,6 +309,9 @@ func (p *parser) array() error {
 		if err := p.value(); err != nil {
 			return err
 		}
+		if err := p.crowded(); err != nil {
+			return err
+		}
 		p.space()
 		switch {
 		case p.i < len(p.text) && p.text[p.i] == ',':
@@ -337,6 +354,9 @@ func (p *parser) object() error {
 		nd.next = name + 1
 		seen.add(p.text[nd.off:nd.end], nd.flags&escaped != 0)
 		if err := p.value(); err != nil {
+			return err
+		}
+		if err := p.crowded(); err != nil {
 			return err
 		}
 		p.space()

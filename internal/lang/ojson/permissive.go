@@ -157,6 +157,9 @@ func (p lenient) array() error {
 			if err := p.value(stopArray); err != nil {
 				return err
 			}
+			if err := p.crowded(); err != nil {
+				return err
+			}
 			n++
 		}
 	}
@@ -185,6 +188,9 @@ func (p lenient) object() error {
 			return p.fail("found %s, expected a name", found(p.text, p.i))
 		default:
 			if err := p.member(); err != nil {
+				return err
+			}
+			if err := p.crowded(); err != nil {
 				return err
 			}
 			n++

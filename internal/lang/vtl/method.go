@@ -76,6 +76,9 @@ func (s *state) common(v Value, name string, args []Value) (Value, bool, error) 
 		return eq, true, err
 	case name == "hashCode" && len(args) == 0:
 		text, err := s.text(v)
+		if err == nil {
+			err = s.spend(len(text) / 8)
+		}
 		return int64(hash(text)), true, err
 	}
 	return nil, false, nil

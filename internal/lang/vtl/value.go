@@ -247,12 +247,19 @@ func (m *Map) Len() int {
 	return len(m.entries)
 }
 
-// maxSeen is the number of lists and maps in an object from which it is read as a whole.
-const maxSeen = 4
+// An object is read as a whole, with an index, when more than maxSeen lists and maps in it
+// were looked at, or when it has more than maxUnread members.
+const (
+	maxSeen   = 4
+	maxUnread = 64
+)
 
 // Get returns the value of key, and whether there is one. In an object that nobody changed,
 // the value is read in place.
 func (m *Map) Get(key string) (Value, bool) {
+	if m.src.Kind() != ojson.None && m.src.Len() > maxUnread {
+		m.read()
+	}
 	if m.src.Kind() != ojson.None {
 		v, ok := m.src.Get(key)
 		if !ok || v.Kind() < ojson.Array {
@@ -279,7 +286,7 @@ func (m *Map) Get(key string) (Value, bool) {
 // appendScalar appends what the member key prints if it is a scalar of an unread object, or
 // missing there. It reports false when the member must be read.
 func (m *Map) appendScalar(dst *[]byte, key string) bool {
-	if m.src.Kind() == ojson.None {
+	if m.src.Kind() == ojson.None || m.src.Len() > maxUnread {
 		return false
 	}
 	v, _ := m.src.Get(key)
