@@ -9,9 +9,9 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -200,11 +200,11 @@ func bundle(t testing.TB, members ...*pkitest.Entity) *trust.Bundle {
 
 // A client is an HTTP client of one server name that dials the site.
 type client struct {
-	http  *http.Client
-	tr    *http.Transport
-	tls   *tls.Config
-	addr  string
-	dials atomic.Int32
+	http   *http.Client
+	tr     *http.Transport
+	tls    *tls.Config
+	addr   string
+	reused bool // the last request went by a connection that had served one before
 }
 
 type clientOptions struct {
@@ -229,11 +229,15 @@ func (s *site) client(o clientOptions) *client {
 	if o.http1 {
 		cfg.NextProtos = cfg.NextProtos[1:]
 	}
+	return s.dialer(cfg)
+}
+
+// dialer makes a client of a TLS configuration.
+func (s *site) dialer(cfg *tls.Config) *client {
 	c := &client{tls: cfg, addr: s.addr}
 	c.tr = &http.Transport{ForceAttemptHTTP2: true}
 	// net/http would put the Host into the SNI; here the two are chosen apart.
 	c.tr.DialTLSContext = func(ctx context.Context, _, _ string) (net.Conn, error) {
-		c.dials.Add(1)
 		return (&tls.Dialer{Config: cfg}).DialContext(ctx, "tcp", s.addr)
 	}
 	c.http = &http.Client{Transport: c.tr, Timeout: 20 * time.Second}
@@ -241,10 +245,14 @@ func (s *site) client(o clientOptions) *client {
 	return c
 }
 
+// anew returns a client of the same certificate and session cache without connections.
+func (s *site) anew(c *client) *client { return s.dialer(c.tls) }
+
 // get returns "200 text", or "alert: ..." when the connection ended in the handshake.
 func (c *client) get(t testing.TB, host string) string {
 	t.Helper()
-	req, err := http.NewRequest("GET", "https://"+host+"/", nil)
+	trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { c.reused = i.Reused }}
+	req, err := http.NewRequestWithContext(httptrace.WithClientTrace(context.Background(), trace), "GET", "https://"+host+"/", nil)
 	if err != nil {
 		t.Fatal(err)
 	}

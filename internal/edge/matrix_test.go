@@ -85,7 +85,7 @@ func TestMatrix(t *testing.T) {
 						}
 					}
 					if way == resumed {
-						cl.tr.CloseIdleConnections()
+						cl = s.anew(cl)
 					}
 					d.Trust.Swap(c.snapshot)
 					shift.Store(int64(c.shift))
@@ -95,6 +95,9 @@ func TestMatrix(t *testing.T) {
 					}
 					if got := cl.get(t, "a.example.com"); got != want {
 						t.Errorf("got %q, want %q", got, want)
+					}
+					if cl.reused != (way == openConn) {
+						t.Errorf("connection reused: %v", cl.reused)
 					}
 				})
 			})

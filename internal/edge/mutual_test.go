@@ -95,13 +95,13 @@ func TestTrustStoreChange(t *testing.T) {
 						t.Fatalf("before: %q", got)
 					}
 					if way != openConn {
-						cl.tr.CloseIdleConnections()
+						cl = s.anew(cl)
 					}
 					if way == resumed { // prove that sessions are resumed while nothing changes
 						if got := cl.get(t, "a.example.com"); got != "200 ok resumed=true" {
 							t.Fatalf("resumed before the change: %q", got)
 						}
-						cl.tr.CloseIdleConnections()
+						cl = s.anew(cl)
 					}
 					d.Trust.Swap(&trust.Snapshot{Bundle: bundle(t, keep)})
 					got := cl.get(t, "a.example.com")
@@ -111,8 +111,8 @@ func TestTrustStoreChange(t *testing.T) {
 					if way == resumed && got[:3] == "200" && got != "200 ok resumed=false" {
 						t.Errorf("after the change: %q; a session of the former trust store was resumed", got)
 					}
-					if want := map[int]int{fresh: 2, resumed: 3, openConn: 1}[way]; int(cl.dials.Load()) != want {
-						t.Errorf("%d connections, want %d", cl.dials.Load(), want)
+					if cl.reused != (way == openConn) {
+						t.Errorf("connection reused: %v", cl.reused)
 					}
 				})
 			})
@@ -159,7 +159,6 @@ func TestSessionsDoNotCrossDomains(t *testing.T) {
 				if got := first.get(t, c.from); got != "200 ok resumed=false" {
 					t.Fatalf("first: %q", got)
 				}
-				first.tr.CloseIdleConnections()
 				if cache.s == nil {
 					t.Fatal("the client got no session ticket")
 				}
@@ -178,9 +177,8 @@ func TestSessionsOutliveATableThatSaysTheSame(t *testing.T) {
 	s.publish(s.mutual("a.example.com", root))
 	cl := s.client(clientOptions{sni: "a.example.com", version: tls.VersionTLS13, cert: root.Client(t, "c", pkitest.Real), cache: tls.NewLRUClientSessionCache(4)})
 	cl.get(t, "a.example.com")
-	cl.tr.CloseIdleConnections()
 	s.publish(s.mutual("a.example.com", root), s.open("new.example.com"))
-	if got := cl.get(t, "a.example.com"); got != "200 ok resumed=true" {
+	if got := s.anew(cl).get(t, "a.example.com"); got != "200 ok resumed=true" {
 		t.Errorf("got %q, want the session resumed", got)
 	}
 }
