@@ -4,12 +4,16 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 
 	"gatehouse/internal/runtime"
 )
@@ -24,13 +28,17 @@ func TestServersFilesAreNotThere(t *testing.T) {
 	if err := os.WriteFile(secret, []byte("the sealing key"), 0o644); err != nil {
 		t.Fatal(err)
 	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
 	// Even readable for everybody it is not there to be read.
 	if err := os.Chmod(f.data, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{
 		secret, f.data, "/proc/1/root" + secret, "/proc/self/root" + secret, "/root/.bashrc", "/etc/shadow", "/etc/hostname", "/home",
-		"/.gatehouse", "/proc/1/environ", "/proc/1/maps", "/proc/1/mem", "/var/task/../../.." + secret, os.Args[0],
+		"/.gatehouse", "/proc/1/environ", "/proc/1/maps", "/proc/1/mem", "/var/task/../../.." + secret, self,
 	} {
 		if got := do[string](f, fn, "read", path, 0); !strings.HasPrefix(got, "error: ") {
 			t.Errorf("a function read %s: %.40q", path, got)
@@ -254,5 +262,48 @@ func TestUncontainedWhenConfigured(t *testing.T) {
 	py := f.script("python"+hostPython(t), "m.py", "m.handler", "def handler(event, context):\n    return event['n'] + 1\n")
 	if res := f.invoke(py, []byte(`{"n": 41}`)); string(res.Payload) != "42" {
 		t.Errorf("python: %s\n%s", res.Payload, res.LogTail)
+	}
+}
+
+// A server that is not privileged contains functions just as well: the tests are run
+// again by nobody.
+func TestUnprivilegedServer(t *testing.T) {
+	t.Parallel()
+	if os.Getuid() != 0 {
+		return // the tests themselves are that
+	}
+	dir, err := os.MkdirTemp("", "gatehouse-unprivileged-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := os.Chmod(dir, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/proc/self/exe", "-test.run", "^Test(Warm|Logs|Frozen|Servers|OnlyTmp|NoPrivileges|Memory|Tmp|Stubborn|Harden)", "-test.v")
+	cmd.Dir = dir
+	cmd.Env = []string{"PATH=/usr/bin:/bin", "TMPDIR=" + dir, "GATEHOUSE_TEST_BOOTSTRAP=" + bootstrapPath}
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}, Pdeathsig: syscall.SIGKILL}
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "--- PASS: TestServersFilesAreNotThere") {
+		t.Errorf("as user 65534: %v\n%s", err, out)
+	}
+}
+
+// A server that made itself undumpable can still make sandboxes, and is undumpable again
+// when it has.
+func TestHardenedServer(t *testing.T) {
+	if os.Getenv("GATEHOUSE_TEST_BOOTSTRAP") == "" {
+		return // the tests' own process stays as it is: TestUnprivilegedServer comes here in another
+	}
+	if err := runtime.Harden(); err != nil {
+		t.Fatal(err)
+	}
+	f := newFixture(t, nil)
+	if got := do[string](f, f.function(nil), "echo", "x", 0); got != "x" {
+		t.Errorf("got %q", got)
+	}
+	if n, err := unix.PrctlRetInt(unix.PR_GET_DUMPABLE, 0, 0, 0, 0); err != nil || n != 0 {
+		t.Errorf("dumpable is %d (%v) after a sandbox was made, want 0", n, err)
 	}
 }

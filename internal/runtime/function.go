@@ -18,7 +18,7 @@ type Function struct {
 
 	Runtime string // "provided.al2023", "nodejs22.x", "python3.13", …
 	Handler string // "file.function" for Node.js and Python
-	Code    string // folder with the unpacked code, readable for everybody (Unpack makes such)
+	Code    string // folder with the unpacked code, readable for everybody (deploypkg.Unpack makes such)
 	Layers  string // folder with the unpacked layers, later ones over earlier ones; "" without
 	Env     map[string]string
 
