@@ -6,6 +6,8 @@
 // A Config is not modified after Load; it may be read by any number of goroutines.
 package config
 
+//go:generate go run gatehouse/internal/config/generate -out ../../docs/configuration.md
+
 import (
 	"net/netip"
 	"time"
