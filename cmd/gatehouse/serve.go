@@ -7,7 +7,9 @@ import (
 	"io"
 	"log/slog"
 	"os"
+	"os/signal"
 	"runtime/debug"
+	"syscall"
 
 	"gatehouse/internal/config"
 	"gatehouse/internal/server"
@@ -72,6 +74,7 @@ func serve(ctx context.Context, c *invocation) error {
 	if err != nil {
 		return err
 	}
+	go reloadOnHangup(ctx, c, s)
 	announced := make(chan struct{})
 	go func() {
 		defer close(announced)
@@ -86,6 +89,28 @@ func serve(ctx context.Context, c *invocation) error {
 		<-announced
 	}
 	return err
+}
+
+// reloadOnHangup reads the configuration again on SIGHUP. A configuration that is wrong, or
+// that would change what cannot change while running, leaves everything as it is.
+func reloadOnHangup(ctx context.Context, c *invocation, s *server.Server) {
+	hangup := make(chan os.Signal, 1)
+	signal.Notify(hangup, syscall.SIGHUP)
+	defer signal.Stop(hangup)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-hangup:
+		}
+		cfg, err := configure(c, "serve", nil)
+		if err == nil {
+			err = s.Reload(cfg)
+		}
+		if err != nil {
+			fmt.Fprintf(c.err, "gatehouse serve: the configuration was not reloaded: %v\n", err)
+		}
+	}
 }
 
 // announce tells a person where everything is.

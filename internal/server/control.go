@@ -48,7 +48,7 @@ func (s *Server) allowedHost(hostport string) bool {
 	if !ok {
 		return false
 	}
-	if host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.config.ControlHosts, host) {
+	if host == "localhost" || strings.HasSuffix(host, ".localhost") || slices.Contains(s.live.Load().ControlHosts, host) {
 		return true
 	}
 	if ip := net.ParseIP(host); ip != nil {

@@ -23,7 +23,6 @@ func (s *Server) ownNames() []string {
 // resolved: never our own control port, never link-local addresses (cloud metadata), never
 // what the operator denied.
 func (s *Server) egress() func(network string, addr netip.AddrPort) error {
-	denied := s.config.Networks(s.config.Egress.Deny)
 	own, _ := s.sockets.control.Addr().(*net.TCPAddr)
 	return func(_ string, addr netip.AddrPort) error {
 		ip := addr.Addr().Unmap()
@@ -33,7 +32,8 @@ func (s *Server) egress() func(network string, addr netip.AddrPort) error {
 		case own != nil && int(addr.Port()) == own.Port && (ip.IsLoopback() || isOwnAddress(own, ip)):
 			return fmt.Errorf("address %s is the control port", addr)
 		}
-		for _, n := range denied {
+		live := s.live.Load()
+		for _, n := range live.Networks(live.Egress.Deny) {
 			if n.Contains(ip) {
 				return fmt.Errorf("address %s is in the denied network %s", ip, n)
 			}

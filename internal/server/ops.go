@@ -70,7 +70,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 // serveMetrics is open to loopback and to whoever has the configured token.
 func (s *Server) serveMetrics(w http.ResponseWriter, r *http.Request) {
-	token := s.config.MetricsToken.Reveal()
+	token := s.live.Load().MetricsToken.Reveal()
 	sent, bearer := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
 	allowed := fromLoopback(r) || token != "" && bearer && subtle.ConstantTimeCompare([]byte(sent), []byte(token)) == 1
 	if !allowed {

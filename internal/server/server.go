@@ -33,7 +33,8 @@ import (
 
 // A Server is Gatehouse. It is made by New, runs once, and is closed by Run.
 type Server struct {
-	config         *config.Config
+	config         *config.Config // as at start; what may change later is in live
+	live           atomic.Pointer[config.Config]
 	log            *slog.Logger
 	store          *store.Store
 	root           identities.RootKey
@@ -71,6 +72,7 @@ type sockets struct{ control, http, https, ops net.Listener }
 // store, keys. When it returns nil, Run must be called.
 func New(ctx context.Context, c *config.Config, log *slog.Logger) (_ *Server, err error) {
 	s := &Server{config: c, log: log, answering: make(chan struct{})}
+	s.live.Store(c)
 	s.controlInvoke = c.ControlInvoke == "on" || c.ControlInvoke == "auto" && config.IsLoopback(c.Control)
 	if err := s.listen(); err != nil {
 		return nil, err
@@ -165,13 +167,9 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 		return err
 	}
 	s.terminator = edge.NewTerminator(tickets, serving.Certificate)
-	settings := edge.Settings{MaxConns: l.Connections, HandshakeTimeout: l.HandshakeTimeout}
 	s.plain = &edge.Listener{Kind: message.PlainListener, HTTP1: s.engine, Logger: s.log}
 	s.secure = &edge.Listener{Kind: message.TLSListener, HTTP1: s.engine, HTTP2: s.h2, TLS: s.terminator, Logger: s.log}
-	settings.ProxyFrom = s.config.Networks(s.config.ProxyProtocol.HTTP)
-	s.plain.Update(settings)
-	settings.ProxyFrom = s.config.Networks(s.config.ProxyProtocol.HTTPS)
-	s.secure.Update(settings)
+	s.applyListeners(s.config)
 	return nil
 }
 
