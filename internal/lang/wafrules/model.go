@@ -1,5 +1,7 @@
 package wafrules
 
+import "encoding/json"
+
 // The types of this file mirror the shapes of the service (API version 2019-07-29) under
 // its member names. A nil pointer is an absent member; exactly-one-of shapes are
 // structs with one pointer per choice.
@@ -293,9 +295,22 @@ type ManagedRuleGroupStatement struct {
 }
 
 // ManagedRuleGroupConfig configures the groups that take configuration; of the ones
-// offered here that is Bot Control.
+// offered here that is Bot Control. The other members are refused.
 type ManagedRuleGroupConfig struct {
 	AWSManagedRulesBotControlRuleSet *BotControlConfig `json:"AWSManagedRulesBotControlRuleSet,omitempty"`
+	LoginPath                        json.RawMessage   `json:"LoginPath,omitempty"`
+	PayloadType                      json.RawMessage   `json:"PayloadType,omitempty"`
+	UsernameField                    json.RawMessage   `json:"UsernameField,omitempty"`
+	PasswordField                    json.RawMessage   `json:"PasswordField,omitempty"`
+	AWSManagedRulesATPRuleSet        json.RawMessage   `json:"AWSManagedRulesATPRuleSet,omitempty"`
+	AWSManagedRulesACFPRuleSet       json.RawMessage   `json:"AWSManagedRulesACFPRuleSet,omitempty"`
+	AWSManagedRulesAntiDDoSRuleSet   json.RawMessage   `json:"AWSManagedRulesAntiDDoSRuleSet,omitempty"`
+}
+
+// unsupported reports whether c configures a group that is not offered.
+func (c *ManagedRuleGroupConfig) unsupported() bool {
+	return c.LoginPath != nil || c.PayloadType != nil || c.UsernameField != nil || c.PasswordField != nil ||
+		c.AWSManagedRulesATPRuleSet != nil || c.AWSManagedRulesACFPRuleSet != nil || c.AWSManagedRulesAntiDDoSRuleSet != nil
 }
 
 // BotControlConfig chooses the level of inspection.

@@ -235,9 +235,20 @@ func (b *builder) rateBased(r *RateBasedStatement, context string, name string) 
 	for i := range r.CustomKeys {
 		m.keys = append(m.keys, b.rateKey(&r.CustomKeys[i], context))
 	}
-	b.rates = append(b.rates, RateRule{ID: name + "#" + fingerprint(r), Limit: m.limit, Window: m.window})
+	b.rates = append(b.rates, RateRule{ID: counterID(name, r), Limit: m.limit, Window: m.window})
 	return m
 }
+
+// CounterID returns the identity of the counter of the rate-based rule called rule in a web
+// ACL; via is the name of the ACL's rule that refers to the group which holds it, or "".
+func CounterID(acl, via, rule string, r *RateBasedStatement) string {
+	if via != "" {
+		via += "/"
+	}
+	return acl + "/" + via + counterID(rule, r)
+}
+
+func counterID(rule string, r *RateBasedStatement) string { return rule + "#" + fingerprint(r) }
 
 // fingerprint identifies everything whose change starts a new count.
 func fingerprint(r *RateBasedStatement) string {

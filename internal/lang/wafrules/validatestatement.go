@@ -83,6 +83,9 @@ func (v *validator) topStatement(s *Statement, depth int) error {
 		return err
 	}
 	for _, c := range m.ManagedRuleGroupConfigs {
+		if c.unsupported() {
+			return Invalid(reasonUnsupported, "MANAGED_RULE_GROUP_CONFIG", m.Name)
+		}
 		if b := c.AWSManagedRulesBotControlRuleSet; b != nil && b.InspectionLevel != "COMMON" {
 			// Targeted protection needs tokens and scripts that only the service has.
 			return Invalid(reasonUnsupported, "MANAGED_RULE_GROUP_CONFIG", b.InspectionLevel)
