@@ -61,7 +61,8 @@ func BenchmarkGet(b *testing.B) {
 	})
 }
 
-// BenchmarkPut includes the commit reaching the disk.
+// BenchmarkPut includes the commit reaching the disk, for SQLite: the PostgreSQL of
+// tests runs without fsync.
 func BenchmarkPut(b *testing.B) {
 	eachStore(b, func(b *testing.B, s *store.Store) {
 		body := make([]byte, 400)

@@ -6,7 +6,9 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -96,6 +98,9 @@ func discard(conn *sql.Conn) {
 func (d *postgresDB) end(ses *session) {
 	if ses.broken {
 		discard(ses.conn)
+		// What broke this connection has likely broken those that lie idle.
+		d.pool.SetMaxIdleConns(0)
+		d.pool.SetMaxIdleConns(pgConnections)
 	} else {
 		ses.close()
 	}
@@ -156,16 +161,21 @@ func (d *postgresDB) analyze(ctx context.Context) error {
 }
 
 // retriable reports serialization failures, deadlocks, and connections that broke
-// before anything was sent.
+// before the transaction was told to commit.
 func (d *postgresDB) retriable(err error) bool {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		switch e.Code {
-		case "40001", "40P01", "55P03":
+		case "40001", "40P01", "55P03", // serialization failure, deadlock, lock not available
+			"57P01", "57P02", "57P03": // the server shuts down, crashed, starts
 			return true
 		}
 		return false
 	}
-	return errors.Is(err, driver.ErrBadConn) || pgconn.SafeToRetry(err)
+	if _, ok := errors.AsType[*commitError](err); ok {
+		return pgconn.SafeToRetry(err) // else it may have been committed
+	}
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, driver.ErrBadConn) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) || pgconn.SafeToRetry(err)
 }
 
 func (d *postgresDB) explain(err error) error {

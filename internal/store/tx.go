@@ -26,9 +26,16 @@ type Tx struct {
 
 // View runs fn on one snapshot of the store: commits made meanwhile are not seen.
 // It blocks no writer and waits for none. An open View keeps SQLite from
-// shrinking its log, so it should not wait for anything slow.
+// shrinking its log, so it should not wait for anything slow. fn runs once at most.
 func (s *Store) View(ctx context.Context, fn func(*Tx) error) error {
-	return s.attempt(ctx, modeView, fn, nil)
+	began := false
+	return s.again(ctx, func() error {
+		err := s.attempt(ctx, modeView, func(tx *Tx) error { began = true; return fn(tx) }, nil)
+		if began && err != nil {
+			return &finalError{err}
+		}
+		return err
+	})
 }
 
 // Update runs fn as the only writer and commits what it wrote if it returns nil.
@@ -51,6 +58,9 @@ func (s *Store) again(ctx context.Context, try func() error) error {
 	const attempts = 8
 	for n := 1; ; n++ {
 		err := try()
+		if final, ok := err.(*finalError); ok {
+			return final.err
+		}
 		if err == nil || n == attempts || !s.db.retriable(err) || ctx.Err() != nil {
 			return err
 		}
@@ -84,7 +94,7 @@ func (s *Store) attempt(ctx context.Context, m mode, fn func(*Tx) error, made *i
 		return err
 	}
 	if err := ses.control(ctx, "COMMIT"); err != nil {
-		return fmt.Errorf("store: commit: %w", s.db.explain(err))
+		return &commitError{s.db.explain(err)}
 	}
 	done = true
 	if made != nil {
@@ -92,6 +102,18 @@ func (s *Store) attempt(ctx context.Context, m mode, fn func(*Tx) error, made *i
 	}
 	return nil
 }
+
+// A finalError is not for trying again.
+type finalError struct{ err error }
+
+func (e *finalError) Error() string { return e.err.Error() }
+
+// A commitError is a failure to commit. When the connection broke, nobody knows
+// whether the transaction was committed.
+type commitError struct{ err error }
+
+func (e *commitError) Error() string { return "store: commit: " + e.err.Error() }
+func (e *commitError) Unwrap() error { return e.err }
 
 // pause waits before another attempt, longer each time, and not in step with others.
 func pause(ctx context.Context, attempt int) {
