@@ -9,6 +9,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"gatehouse/internal/store"
 )
@@ -263,5 +264,36 @@ func TestUnknownURL(t *testing.T) {
 	says(t, err, "PostgreSQL at localhost")
 	if strings.Contains(err.Error(), "hunter2") {
 		t.Errorf("the error shows the password: %v", err)
+	}
+}
+
+func TestSpaceIsGivenBack(t *testing.T) {
+	dir := t.TempDir()
+	now := time.Now()
+	s, err := store.Open(t.Context(), store.Options{Dir: dir, Clock: func() time.Time { return now }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	w := s.NewBlob(t.Context())
+	if _, err := w.Write(make([]byte, 40<<20)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	now = now.Add(2 * store.BlobGrace)
+	if err := s.Maintain(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Check(t.Context()); err != nil {
+		t.Error(err)
+	}
+	if err := s.Close(); err != nil { // writes the log back into the file
+		t.Fatal(err)
+	}
+	info, err := os.Stat(filepath.Join(dir, store.DatabaseFile))
+	if err != nil || info.Size() > 20<<20 {
+		t.Errorf("the file has %d bytes after 40 MiB were removed, %v", info.Size(), err)
 	}
 }

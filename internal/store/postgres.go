@@ -193,4 +193,7 @@ func (d *postgresDB) check(ctx context.Context) error {
 	return nil
 }
 
+// shrink has nothing to do: autovacuum makes room for what comes next.
+func (d *postgresDB) shrink(context.Context) error { return nil }
+
 func (d *postgresDB) close() error { return d.pool.Close() }

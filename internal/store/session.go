@@ -113,7 +113,15 @@ func (s *session) one(ctx context.Context, dest []any, query string, args ...any
 
 // control runs BEGIN, COMMIT and the like, never cut short by ctx.
 func (s *session) control(ctx context.Context, statement string) error {
-	_, err := s.conn.ExecContext(context.WithoutCancel(ctx), statement)
+	ctx = context.WithoutCancel(ctx)
+	if s.stmts == nil {
+		_, err := s.conn.ExecContext(ctx, statement)
+		return err
+	}
+	stmt, err := s.prepared(ctx, statement)
+	if err == nil {
+		_, err = stmt.ExecContext(ctx)
+	}
 	return err
 }
 

@@ -84,7 +84,8 @@ func private(path string) error {
 // foreign tool may hold, keeps references intact and trusts no schema function.
 func (d *sqliteDB) dsn(pragmas ...string) string {
 	u := url.URL{Scheme: "file", Path: d.path, OmitHost: true}
-	pragmas = append([]string{"busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "trusted_schema(0)",
+	// Only a database without tables takes the first: free pages can be given back.
+	pragmas = append([]string{"auto_vacuum(INCREMENTAL)", "busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "trusted_schema(0)",
 		"cache_size(-16384)", "temp_store(MEMORY)"}, pragmas...)
 	u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
 	return u.String()
@@ -178,7 +179,43 @@ func (d *sqliteDB) check(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: check: %w", d.explain(err))
 	}
+	var table, parent string
+	err = d.reading.QueryRowContext(ctx, `SELECT "table", parent FROM pragma_foreign_key_check LIMIT 1`).Scan(&table, &parent)
+	if err == nil {
+		return fmt.Errorf("store: %w: %s: a row of %s refers to a row of %s that is not there; restore a backup into an empty data folder", ErrCorrupt, d.path, table, parent)
+	}
+	if !errors.Is(err, sql.ErrNoRows) {
+		return fmt.Errorf("store: check: %w", d.explain(err))
+	}
 	return nil
+}
+
+// shrink gives free pages back to the file system when they are many: a quarter of
+// the file and more than 16 MiB. It works in steps of 4 MiB, between which others write.
+func (d *sqliteDB) shrink(ctx context.Context) error {
+	const step, keep = 1024, 4096 // pages of 4 KiB
+	for {
+		ses, err := d.begin(ctx, modeAppend)
+		if err != nil {
+			return err
+		}
+		var free, all int64
+		err = errors.Join(ses.one(ctx, []any{&free}, `PRAGMA freelist_count`), ses.one(ctx, []any{&all}, `PRAGMA page_count`))
+		more := err == nil && free > keep && free > all/4
+		if more {
+			// It gives back a page per row that is asked for.
+			err = ses.query(ctx, func(func(...any) error) error { return nil }, fmt.Sprintf(`PRAGMA incremental_vacuum(%d)`, step))
+		}
+		if err == nil {
+			err = ses.control(ctx, "COMMIT")
+		} else {
+			ses.broken = ses.control(ctx, "ROLLBACK") != nil
+		}
+		d.end(ses)
+		if err != nil || !more {
+			return err
+		}
+	}
 }
 
 func (d *sqliteDB) close() error {

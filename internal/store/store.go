@@ -93,6 +93,8 @@ type backend interface {
 	explain(error) error
 	// check looks for damage and reports it.
 	check(context.Context) error
+	// shrink gives back space that deleted rows left, where that is ours to do.
+	shrink(context.Context) error
 	close() error
 }
 
@@ -181,7 +183,8 @@ func (s *Store) Close() (err error) {
 func (s *Store) Check(ctx context.Context) error { return s.db.check(ctx) }
 
 // Run does what must be done from time to time, until ctx ends: it drops old
-// entries of the change log and removes blobs that nobody uses. One call per store.
+// entries of the change log, removes blobs that nobody uses, and gives back their
+// space. One call per store.
 func (s *Store) Run(ctx context.Context) error {
 	tick := time.NewTicker(time.Minute)
 	defer tick.Stop()
@@ -199,7 +202,7 @@ func (s *Store) Run(ctx context.Context) error {
 
 // Maintain does once what Run does every minute.
 func (s *Store) Maintain(ctx context.Context) error {
-	return errors.Join(s.compact(ctx), s.sweep(ctx))
+	return errors.Join(s.compact(ctx), s.sweep(ctx), s.db.shrink(ctx))
 }
 
 // A wakeup lets any number of goroutines wait for the next event.
