@@ -121,6 +121,8 @@ func TestRecordedTemplates(t *testing.T) {
 		{"a changed body is seen", `#set($b = $input.path('$'))#set($b.added = "$context.requestId")$input.json('$') $input.path('$.o.k')`, `{"a":1,"o":{"k":"v"}}`, `{"a":1,"o":{"k":"v"},"added":"req-1"} v`},
 		{"a changed part is seen", `#set($o = $input.path('$.o'))$o.put("k", "w")$input.json('$') $input.body`, `{"o":{"k":"v"}}`, `v{"o":{"k":"w"}} {"o":{"k":"v"}}`},
 		{"stage variables", `$stageVariables.env $stageVariables['env'] ${stageVariables.env} $stageVariables.get("a-b") [$stageVariables.missing] $stageVariables.keySet()`, ``, `prod prod prod dash [] [a-b, env]`},
+		{"a changed array is seen", `#set($x = $input.path('$.o.l').add(3))$input.json('$.o') $input.path('$.o.l[2]')`, `{"o":{"l":[1,2]}}`, `{"l":[1,2,3]} 3`},
+		{"elements are copies", `#set($e = $input.path('$.l[0]'))$e.put("k", 1)$input.json('$')`, `{"l":[{"a":0}]}`, `{"l":[{"a":0}]}`},
 		{"unknown util", `[$util.toJson($input.path('$'))][$util.qr("x")]`, `{}`, `[][]`},
 	} {
 		if got := render(t, newCall(), tc.template, tc.body); got != tc.want {
@@ -174,7 +176,16 @@ func TestContext(t *testing.T) {
 		{`#set($next = $context.requestTimeEpoch + 1)$next`, `1700000000001`},
 		{`[$context.status][$context.error.message]`, `[][]`},
 		{`$context.identity.sourceIp [$context.identity.clientCert.subjectDN]`, `192.0.2.1 []`},
-		{`#set($context.custom = "x")$context.custom`, `x`},
+		{`#set($context.custom = "x")$context.custom #if($context.keySet().contains("custom"))listed#end`, `x listed`},
+		{`[$context.put("stage", "mine")] $context.stage`, `[prod] mine`},
+		{`$context.size() $context.isEmpty() $context.identity.size() [$context][$context.toString()][$context.identity.toString()]`, `18 false 12 [][][]`},
+		{`$context.containsKey("stage") $context.containsKey("x") $context.getOrDefault("x", "d") $context.getOrDefault("stage", "d")`, `true false d prod`},
+		{`#foreach($v in $context.identity)$!v,#end`, `,,,,,,,,192.0.2.1,,curl/8,,`},
+		{`#foreach($e in $context.identity.entrySet())#if("$!e.value" != "")$e.key #end#end`, `sourceIp userAgent `},
+		{`#foreach($v in $context.responseOverride)<$v.size()>#end[$context.responseOverride.toString()]`, `<0>[]`},
+		{`#set($context.responseOverride = {"status": 201, "header": {"a": "b"}})$context.responseOverride.header.a $context.responseOverride.status`, `b 201`},
+		{`#foreach($v in $stageVariables)$v,#end$stageVariables.size() $stageVariables`, `dash,prod,2 {a-b=dash, env=prod}`},
+		{`[$input][$util][$util.x][$context.identity.nope()][$input.nope("x")][$input.path(5)]$input.getBody()`, `[][][][][][]{}`},
 	} {
 		if got := render(t, newCall(), tc.template, ""); got != tc.want {
 			t.Errorf("%s: got %s, want %s", tc.template, got, tc.want)
