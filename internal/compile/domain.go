@@ -47,6 +47,14 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 			BasePath: strings.Trim(base, "/"), API: plan.APIKey{Region: u.region, ID: m.Value.RestAPIID}, Stage: m.Value.Stage,
 		})
 	}
+	for key, value := range d.Tags {
+		if strings.HasPrefix(key, "gatehouse:") {
+			if out.Steering == nil {
+				out.Steering = map[string]string{}
+			}
+			out.Steering[key] = value
+		}
+	}
 	if d.MutualTLS != nil {
 		if out.Trust, err = c.trustOf(tx, u, d); err != nil {
 			return err

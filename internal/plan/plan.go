@@ -48,6 +48,9 @@ type Domain struct {
 	// Trust judges client certificates; nil when the domain has no mutual TLS.
 	Trust *trust.Store
 
+	// Steering are the domain's tags that steer Gatehouse ("gatehouse:…").
+	Steering map[string]string
+
 	// Mappings are in the order in which they are tried: longest base path first, the
 	// empty one last.
 	Mappings []Mapping

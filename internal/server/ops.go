@@ -60,6 +60,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		for _, p := range s.compiler.Problems() {
 			out.Problems = append(out.Problems, p.Unit+" since "+p.Since.UTC().Format(time.RFC3339)+": "+p.Err.Error())
 		}
+		out.Problems = append(out.Problems, s.revocation.problems()...)
 	}
 	status := http.StatusOK
 	if !out.Ready {

@@ -51,6 +51,7 @@ type Server struct {
 
 	compiler   *compile.Compiler
 	terminator *edge.Terminator
+	revocation *revocations
 	domains    domainTable
 	metrics    *observe.Metrics
 
@@ -137,6 +138,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openIdentities(ctx); err != nil {
 		return err
 	}
+	s.revocation = newRevocations(s)
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
@@ -184,6 +186,7 @@ func (s *Server) publish(p *plan.Plan) {
 			s.terminator.Publish(t)
 		}
 	}
+	s.revocation.publish(p)
 	s.gateway.Publish(p)
 	s.metrics.Plan(p)
 }
@@ -208,6 +211,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	run("compiler", s.compiler.Run)
 	run("store", s.store.Run)
+	run("revocation", s.revocation.run)
 	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
 	run("counters", func(ctx context.Context) error { return s.counters.Run(ctx, countersGrace) })

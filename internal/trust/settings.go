@@ -15,6 +15,8 @@ import (
 const (
 	TagRevocation = "gatehouse:revocation"          // off, soft-fail or hard-fail
 	TagCRL        = "gatehouse:crl"                 // s3://bucket/key, http:// or https://
+	TagDeny       = "gatehouse:deny-list"           // the same
+	TagAllow      = "gatehouse:allow-list"          // the same
 	TagSettings   = "gatehouse:revocation-settings" // s3://bucket/key of a JSON document
 )
 
@@ -23,6 +25,7 @@ const (
 type Settings struct {
 	// On is false when revocation is off, as in the service.
 	On   bool
+	off  bool // was said, not assumed
 	Mode Mode
 	// CRLs, Deny and Allow are places: "s3://bucket/key", with "?versionId=V" when fixed to
 	// a version, or http(s) addresses. Deny and Allow may be "".
@@ -61,41 +64,73 @@ func (s Settings) Blank() *Revocation {
 // ParseSettings reads the tags of a domain name; keys that are none of ours are passed over.
 // document is the content of the object that TagSettings names, nil without that tag: its
 // members come first, the tags override them. Errors name the tag or member at fault.
+//
+// Where neither the tag nor the document says a mode, the lists that are named act by
+// themselves: in soft-fail mode, and nobody else is asked.
 func ParseSettings(tags map[string]string, document []byte) (Settings, error) {
 	s := DefaultSettings()
 	s.On = false
-	if document != nil {
+	if _, ok := tags[TagSettings]; ok {
+		if document == nil {
+			return Settings{}, fmt.Errorf("tag %s: its object was not read", TagSettings)
+		}
 		if err := s.readDocument(document); err != nil {
 			return Settings{}, fmt.Errorf("tag %s: %w", TagSettings, err)
 		}
 	}
-	if v, ok := tags[TagRevocation]; ok {
+	for _, t := range []struct {
+		tag string
+		set func(string)
+	}{
+		{TagCRL, func(v string) { s.CRLs = []string{v} }},
+		{TagDeny, func(v string) { s.Deny = v }},
+		{TagAllow, func(v string) { s.Allow = v }},
+	} {
+		if v, ok := tags[t.tag]; ok {
+			if err := checkPlace(v); err != nil {
+				return Settings{}, fmt.Errorf("tag %s: %w", t.tag, err)
+			}
+			t.set(v)
+		}
+	}
+	v, named := tags[TagRevocation]
+	if named {
 		if err := s.setMode(v); err != nil {
 			return Settings{}, fmt.Errorf("tag %s: %w", TagRevocation, err)
 		}
-	}
-	if v, ok := tags[TagCRL]; ok {
-		if err := checkPlace(v); err != nil {
-			return Settings{}, fmt.Errorf("tag %s: %w", TagCRL, err)
-		}
-		s.CRLs = []string{v}
-	}
-	if _, ok := tags[TagSettings]; ok && document == nil {
-		return Settings{}, fmt.Errorf("tag %s: its object was not read", TagSettings)
+	} else if !s.On && !s.off && (len(s.CRLs) > 0 || s.Deny != "" || s.Allow != "") {
+		s.On, s.Points, s.OCSP = true, false, ""
 	}
 	if !s.On {
-		if _, ok := tags[TagRevocation]; !ok && (len(s.CRLs) > 0 || document != nil) {
-			return Settings{}, fmt.Errorf("tag %s: want off, soft-fail or hard-fail beside the other tags", TagRevocation)
-		}
 		return Settings{}, nil
 	}
 	return s, nil
 }
 
+// CheckTag says what is wanted instead of a tag's value; "" when it is good. It is what a
+// management call checks that sets the tag.
+func CheckTag(tag, value string) (want string) {
+	switch tag {
+	case TagRevocation:
+		if new(Settings).setMode(value) != nil {
+			return "off, soft-fail or hard-fail"
+		}
+	case TagSettings:
+		if checkPlace(value) != nil || !strings.HasPrefix(value, "s3:") {
+			return "s3://bucket/key"
+		}
+	default:
+		if checkPlace(value) != nil {
+			return "s3://bucket/key, or an http:// or https:// address"
+		}
+	}
+	return ""
+}
+
 func (s *Settings) setMode(v string) error {
 	switch v {
 	case "off":
-		s.On = false
+		s.On, s.off = false, true
 	case "soft-fail":
 		s.On, s.Mode = true, SoftFail
 	case "hard-fail":

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 func TestParseSettings(t *testing.T) {
@@ -22,6 +23,9 @@ func TestParseSettings(t *testing.T) {
 		{"soft", map[string]string{TagRevocation: "soft-fail"}, "", on},
 		{"hard with a CRL", map[string]string{TagRevocation: "hard-fail", TagCRL: "https://a/b.crl"}, "",
 			with(func(s *Settings) { s.Mode, s.CRLs = HardFail, []string{"https://a/b.crl"} })},
+		{"lists alone", map[string]string{TagDeny: "s3://b/d", TagAllow: "s3://b/a"}, "",
+			with(func(s *Settings) { s.Points, s.OCSP, s.Deny, s.Allow = false, "", "s3://b/d", "s3://b/a" })},
+		{"lists, but off", map[string]string{TagDeny: "s3://b/d", TagSettings: "s3://b/k"}, `{"mode":"off"}`, Settings{}},
 		{"document", map[string]string{TagSettings: "s3://b/k"},
 			`{"mode":"hard-fail","crls":["s3://b/a?versionId=1","http://x/y"],"denyList":"s3://b/d","allowList":"s3://b/a","distributionPoints":false,
 			 "ocsp":"off","nonce":true,"scope":"leaf","uncovered":"accept","graceSeconds":60,"maxAgeSeconds":0,"intervalSeconds":120}`,
@@ -38,7 +42,7 @@ func TestParseSettings(t *testing.T) {
 		got, err := ParseSettings(c.tags, doc)
 		if err != nil {
 			t.Errorf("%s: %v", c.name, err)
-		} else if diff := cmp.Diff(c.want, got); diff != "" {
+		} else if diff := cmp.Diff(c.want, got, cmpopts.IgnoreUnexported(Settings{})); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.name, diff)
 		}
 	}
@@ -51,7 +55,6 @@ func TestParseSettingsRefuses(t *testing.T) {
 		want string
 	}{
 		{map[string]string{TagRevocation: "on"}, "", "gatehouse:revocation"},
-		{map[string]string{TagCRL: "s3://b/k"}, "", "gatehouse:revocation"},
 		{map[string]string{TagRevocation: "soft-fail", TagCRL: "file:///etc/passwd"}, "", "gatehouse:crl"},
 		{map[string]string{TagRevocation: "soft-fail", TagCRL: "http://user@host/"}, "", "gatehouse:crl"},
 		{map[string]string{TagRevocation: "soft-fail", TagSettings: "s3://b/k"}, "", "was not read"},
@@ -71,6 +74,9 @@ func TestParseSettingsRefuses(t *testing.T) {
 		var doc []byte
 		if c.doc != "" {
 			doc = []byte(c.doc)
+		}
+		if c.tags == nil {
+			c.tags = map[string]string{TagSettings: "s3://b/k"}
 		}
 		if _, err := ParseSettings(c.tags, doc); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v %s: got %v, want an error with %q", c.tags, c.doc, err, c.want)

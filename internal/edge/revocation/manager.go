@@ -198,14 +198,15 @@ func (m *Manager) Remove(name string) {
 	}
 }
 
-// Changed tells that an object of Gatehouse's own S3 was written or deleted: sources at
-// that place are fetched at once.
-func (m *Manager) Changed(bucket, key string) {
-	place := "s3://" + bucket + "/" + key
+// Changed tells that an object of Gatehouse's own S3 was written or deleted: sources with
+// that key are fetched at once. Without a key, whether they may be read has changed: all S3
+// sources are.
+func (m *Manager) Changed(key string) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for _, s := range m.sources {
-		if s.key.place == place {
+		_, object, ok := strings.Cut(strings.TrimPrefix(s.key.place, "s3://"), "/")
+		if s.key.arn != "" && ok && (key == "" || object == key) {
 			s.due, s.again = m.opts.Now(), s.running
 		}
 	}

@@ -173,7 +173,7 @@ func TestObjectActsOnOpenConnections(t *testing.T) {
 	b.want("a list without the client", trust.OK)
 
 	b.objects.put(place, b.root.CRL(t, 2, pkitest.RealList, b.revoking()))
-	b.m.Changed("bucket", "ca.crl")
+	b.m.Changed("ca.crl")
 	b.eventually("a list with the client", trust.Revoked)
 
 	for what, data := range map[string][]byte{
@@ -186,7 +186,7 @@ func TestObjectActsOnOpenConnections(t *testing.T) {
 	} {
 		reads := b.source(place)
 		b.objects.put(place, data)
-		b.m.Changed("bucket", "ca.crl")
+		b.m.Changed("ca.crl")
 		for range 2000 {
 			now := b.source(place)
 			if now.Failures > reads.Failures || !now.Read.Equal(reads.Read) {
@@ -203,7 +203,7 @@ func TestObjectActsOnOpenConnections(t *testing.T) {
 	}
 
 	b.objects.put(place, b.root.CRL(t, 3, pkitest.RealList))
-	b.m.Changed("bucket", "ca.crl")
+	b.m.Changed("ca.crl")
 	b.eventually("a newer list without the client", trust.OK)
 	if r := b.m.Reports()[0]; len(r.Problems) != 0 || r.Mode != "hard-fail" {
 		t.Errorf("report %+v, want no problems", r)
@@ -341,17 +341,17 @@ func TestListsFailClosed(t *testing.T) {
 	b.apply(hard)
 	b.want("deny-list that cannot be read, hard-fail", trust.RevocationUnknown)
 	b.objects.put("s3://b/deny", []byte("# nobody\n"))
-	b.m.Changed("b", "deny")
+	b.m.Changed("deny")
 	b.eventually("deny-list of nobody", trust.OK)
 	b.objects.put("s3://b/deny", fmt.Appendf(nil, "serial %x issuer CN=Root\n", b.client.Cert.SerialNumber))
-	b.m.Changed("b", "deny")
+	b.m.Changed("deny")
 	b.eventually("on the deny-list", trust.Denied)
 
 	hard.Deny, hard.Allow = "", "s3://b/allow"
 	b.apply(hard)
 	b.want("allow-list that cannot be read", trust.NotAllowed)
 	b.objects.put("s3://b/allow", fmt.Appendf(nil, "serial %x issuer CN=Root\n", b.client.Cert.SerialNumber))
-	b.m.Changed("b", "allow")
+	b.m.Changed("allow")
 	b.eventually("on the allow-list", trust.OK)
 }
 

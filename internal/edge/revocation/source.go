@@ -105,11 +105,6 @@ func (m *Manager) fetch(ctx context.Context, s *source) {
 			m.domains[name].rebuild()
 		}
 	}
-	s.running = false
-	s.due = m.opts.Now().Add(s.delay(m.opts.Now(), obj.Fresh))
-	if s.again {
-		s.due = m.opts.Now()
-	}
 	used := s.inUse(m)
 	select {
 	case <-s.first:
@@ -118,11 +113,19 @@ func (m *Manager) fetch(ctx context.Context, s *source) {
 	}
 	m.mu.Unlock()
 
+	// The source counts as running until its copy is kept, lest an older one come last.
 	if err == nil && used {
 		if derr := m.saveCopy(s.key, obj); derr != nil {
 			m.opts.Logger.Warn("keeping a copy of revocation data failed", "place", s.key.place, "error", derr)
 		}
 	}
+	m.mu.Lock()
+	s.running = false
+	s.due = m.opts.Now().Add(s.delay(m.opts.Now(), obj.Fresh))
+	if s.again {
+		s.due = m.opts.Now()
+	}
+	m.mu.Unlock()
 	m.poke()
 }
 
