@@ -250,7 +250,6 @@ func sameLower(arrived, name string) bool {
 // trace is the X-Amzn-Trace-Id of an exchange (request-lifecycle, section 2.3).
 type trace struct {
 	root, parent, sampled string
-	rest                  string // what else the client's header carried, kept behind
 }
 
 // newTrace keeps the client's root, parent and sampling decision and makes up the rest.

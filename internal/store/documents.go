@@ -139,13 +139,6 @@ func (tx *Tx) seq(k Key) (seq int64, err error) {
 	return seq, absent(err, k)
 }
 
-// keyOf is the reverse of seq.
-func (tx *Tx) keyOf(seq int64) (k Key, err error) {
-	err = tx.one([]any{&k.Kind, &k.Account, &k.Region, &k.Parent, &k.ID},
-		`SELECT kind, account, region, parent, id FROM documents WHERE seq = $1`, seq)
-	return k, err
-}
-
 // args lists the parts in the order of the index documents_by_id.
 func (k Key) args() []any { return []any{k.Kind, k.Account, k.Region, k.Parent, k.ID} }
 

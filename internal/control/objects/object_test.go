@@ -1,5 +1,7 @@
 package objects_test
 
+//lint:file-ignore SA1019 the manager is what most programs still upload with
+
 import (
 	"bytes"
 	"context"

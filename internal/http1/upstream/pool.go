@@ -26,7 +26,6 @@ type pool struct {
 	resolving sync.Mutex // held while a name is looked up
 	addrs     []netip.Addr
 	resolved  netio.Time // when addrs were found; 0: never
-	lastUse   netio.Time
 }
 
 // get returns a connection to send a request on: an idle one that is still good, else

@@ -262,7 +262,6 @@ func equalFoldASCII(a, b string) bool {
 type arnPattern struct {
 	whole pattern    // with variables: split when they are filled in
 	parts [6]pattern // without
-	ok    bool       // parts are set
 }
 
 func compileARN(s string, variables bool) (arnPattern, error) {
@@ -271,8 +270,8 @@ func compileARN(s string, variables bool) (arnPattern, error) {
 		return arnPattern{whole: whole}, err
 	}
 	a := arnPattern{whole: whole}
-	a.parts, a.ok = splitARNParts(whole.parts)
-	if !a.ok {
+	var ok bool
+	if a.parts, ok = splitARNParts(whole.parts); !ok {
 		return a, errors.New("want an ARN, arn:partition:service:region:account:resource")
 	}
 	return a, nil
@@ -307,12 +306,13 @@ func (a *arnPattern) match(s string, keys Keys) bool {
 	if a.whole.all {
 		return true
 	}
-	parts, ok := a.parts, a.ok
+	parts := a.parts
 	if a.whole.dynamic {
 		filled, found := a.whole.fill(keys)
 		if !found {
 			return false
 		}
+		var ok bool
 		if parts, ok = splitARNParts(filled); !ok {
 			return false
 		}
@@ -320,7 +320,8 @@ func (a *arnPattern) match(s string, keys Keys) bool {
 	for i := range parts {
 		piece := s
 		if i < 5 {
-			if piece, s, ok = strings.Cut(s, ":"); !ok {
+			var found bool
+			if piece, s, found = strings.Cut(s, ":"); !found {
 				return false
 			}
 		}

@@ -42,7 +42,6 @@ type validator struct {
 	rateRules  int
 	// boundedBody is set once a rule has blocked large bodies.
 	boundedBody bool
-	field       string // where the statement at hand stands, for errors
 }
 
 // ValidateWebACL checks everything that the service checks in a web ACL and returns the

@@ -3,7 +3,6 @@ package storetest
 import (
 	"bytes"
 	"errors"
-	"fmt"
 	"io"
 	"testing"
 	"time"
@@ -276,7 +275,7 @@ func testObjects(t *testing.T, place Maker) {
 		if !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("object in no bucket: %v, want ErrNotFound", err)
 		}
-		putObject(t, s, "k", "1", fmt.Sprint("x"))
+		putObject(t, s, "k", "1", "x")
 		if _, err := s.Update(t.Context(), func(tx *store.Tx) error { return tx.Delete(bucket) }); err == nil {
 			t.Error("a bucket that holds objects was deleted")
 		}
