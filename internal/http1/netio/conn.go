@@ -34,9 +34,10 @@ type Conn struct {
 	vecs net.Buffers
 
 	// Closures for the raw socket, made once, and what they work on.
-	await   func(fd uintptr) bool
-	swap    func(fd uintptr) bool
-	peek    func(fd uintptr)
+	await func(fd uintptr) bool
+	swap  func(fd uintptr) bool
+	peek  func(fd uintptr)
+	polled
 	stepped bool // step has returned true before
 	into    *Reader
 	step    func() bool

@@ -19,3 +19,5 @@ func (c *Conn) Gone() bool { return false }
 // Quiet reports whether the connection may be reused, as far as this system can tell
 // without reading.
 func (c *Conn) Quiet() bool { return true }
+
+type polled struct{}

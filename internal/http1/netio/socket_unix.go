@@ -34,7 +34,12 @@ func (c *Conn) tryAwait(fd uintptr) bool {
 			c.into.Release()
 			return false
 		}
-		if c.err != nil || !c.step() {
+		if c.err != nil {
+			return true
+		}
+		got := c.got
+		more := c.step() // which may use got and err for looks at the connection
+		if c.err = nil; !more {
 			return true
 		}
 		known := c.stepped
@@ -42,7 +47,7 @@ func (c *Conn) tryAwait(fd uintptr) bool {
 		if c.err = c.armCheck(known); c.err != nil {
 			return true
 		}
-		if known && c.got < size {
+		if known && got < size {
 			c.into.Release()
 			return false
 		}
@@ -138,13 +143,6 @@ func (c *Conn) trySwap(fd uintptr) bool {
 		c.err = nil
 	}
 	return c.err != nil || c.wrote < len(c.out)
-}
-
-// Gone reports, without blocking, whether the peer has closed or reset the connection.
-// On a plain socket it sees a close only when the input before it has been read. On
-// TLS a pending close alert does not count yet, the close of the socket does.
-func (c *Conn) Gone() bool {
-	return c.look() == lookClosed
 }
 
 // Quiet reports whether the connection is open and nothing has come that was not
