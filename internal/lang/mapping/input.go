@@ -138,8 +138,8 @@ func (in *input) document(c *vtl.Call) error {
 const maxChanged = 10 << 20
 
 // path is $input.path: the value, or the list of an indefinite path. Values of a definite
-// path of names and indexes are parts of one tree, so that a change is seen wherever it is
-// looked at again.
+// path are parts of one tree, so that a change is seen wherever it is looked at again;
+// those of a list are copies.
 func (in *input) path(c *vtl.Call, text string) (vtl.Value, error) {
 	r, err := in.eval(c, text)
 	switch {
@@ -167,30 +167,42 @@ func (in *input) tree() vtl.Value {
 	return in.root
 }
 
-// inTree finds the part of the tree that stands for v. Only members of objects from the
-// root down are looked at: other containers are copies.
+// maxTreeDepth bounds how deep a value is looked for in the tree: further down it is a copy.
+const maxTreeDepth = 32
+
+// inTree finds the part of the tree that stands for v, going down the members and elements
+// that contain it.
 func (in *input) inTree(v ojson.Value) (vtl.Value, bool) {
 	at, doc := in.tree(), in.doc
-	for depth := 0; depth < 32; depth++ {
-		m, ok := at.(*vtl.Map)
-		if !ok {
+	for range maxTreeDepth {
+		next := ojson.Value{}
+		switch tree := at.(type) {
+		case *vtl.Map:
+			for name, member := range doc.Members() {
+				if ojson.Contains(member, v) {
+					next = member
+					at, _ = tree.Get(name)
+					break
+				}
+			}
+		case *vtl.List:
+			i := 0
+			for element := range doc.Elements() {
+				if ojson.Contains(element, v) {
+					next = element
+					at = tree.At(i)
+					break
+				}
+				i++
+			}
+		}
+		if next.Kind() == ojson.None {
 			return nil, false
 		}
-		found := false
-		for name, member := range doc.Members() {
-			if !ojson.Contains(member, v) {
-				continue
-			}
-			at, _ = m.Get(name)
-			if ojson.Same(member, v) {
-				return at, true
-			}
-			doc, found = member, true
-			break
+		if ojson.Same(next, v) {
+			return at, true
 		}
-		if !found {
-			return nil, false
-		}
+		doc = next
 	}
 	return nil, false
 }

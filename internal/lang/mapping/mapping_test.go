@@ -122,7 +122,8 @@ func TestRecordedTemplates(t *testing.T) {
 		{"a changed part is seen", `#set($o = $input.path('$.o'))$o.put("k", "w")$input.json('$') $input.body`, `{"o":{"k":"v"}}`, `v{"o":{"k":"w"}} {"o":{"k":"v"}}`},
 		{"stage variables", `$stageVariables.env $stageVariables['env'] ${stageVariables.env} $stageVariables.get("a-b") [$stageVariables.missing] $stageVariables.keySet()`, ``, `prod prod prod dash [] [a-b, env]`},
 		{"a changed array is seen", `#set($x = $input.path('$.o.l').add(3))$input.json('$.o') $input.path('$.o.l[2]')`, `{"o":{"l":[1,2]}}`, `{"l":[1,2,3]} 3`},
-		{"elements are copies", `#set($e = $input.path('$.l[0]'))$e.put("k", 1)$input.json('$')`, `{"l":[{"a":0}]}`, `{"l":[{"a":0}]}`},
+		{"a changed element is seen", `#set($e = $input.path('$.l[1].o'))$e.put("k", 1)$input.json('$')`, `{"l":[{"a":0},{"o":{}}]}`, `{"l":[{"a":0},{"o":{"k":1}}]}`},
+		{"what a filter finds is a copy", `#set($e = $input.path('$.l[?(@.a)]'))$e[0].put("k", 1)$input.json('$')`, `{"l":[{"a":0}]}`, `{"l":[{"a":0}]}`},
 		{"unknown util", `[$util.toJson($input.path('$'))][$util.qr("x")]`, `{}`, `[][]`},
 	} {
 		if got := render(t, newCall(), tc.template, tc.body); got != tc.want {
