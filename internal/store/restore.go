@@ -13,6 +13,7 @@ import (
 	"hash"
 	"io"
 	"maps"
+	"os"
 	"slices"
 	"strconv"
 	"strings"
@@ -42,12 +43,59 @@ func VerifyBackup(r io.Reader) (BackupInfo, error) {
 
 // Restore replaces everything in the store by what a backup holds, in one
 // transaction: it happens as a whole or not at all, and readers see either. The
-// revision grows, so every Watch ends with ErrRelist. Keys in the backup are added
-// to the key file; without them the key file must hold the sealing key that the
-// backup was made under.
+// backup is read to its end and checked before, into a temporary file unless r can
+// seek, so that a slow sender keeps no writer waiting. The revision grows, so every
+// Watch ends with ErrRelist. Keys in the backup are added to the key file; without
+// them the key file must hold the sealing key that the backup was made under.
 func (s *Store) Restore(ctx context.Context, r io.Reader) (info BackupInfo, err error) {
+	from, done, err := s.spool(r)
+	if err != nil {
+		return info, fmt.Errorf("store: restore: %w", err)
+	}
+	defer done()
+	if info, err = VerifyBackup(from); err == nil {
+		_, err = from.Seek(0, io.SeekStart)
+	}
+	if err == nil {
+		info, err = s.restore(ctx, from)
+	}
+	if err != nil {
+		return info, fmt.Errorf("store: restore: %w", err)
+	}
+	s.commits.broadcast()
+	if err := s.db.analyze(ctx); err != nil {
+		s.log.Warn("statistics were not brought up to date after a restore", "error", err)
+	}
+	return info, nil
+}
+
+// spool makes a backup readable twice.
+func (s *Store) spool(r io.Reader) (from io.ReadSeeker, done func(), err error) {
+	if seeker, ok := r.(io.ReadSeeker); ok {
+		return seeker, func() {}, nil
+	}
+	// In the data folder, since that of temporary files may be in memory.
+	f, err := os.CreateTemp(s.dir, "restore-*")
+	if err != nil {
+		return nil, nil, err
+	}
+	done = func() {
+		f.Close()
+		os.Remove(f.Name())
+	}
+	if _, err = io.Copy(f, r); err == nil {
+		_, err = f.Seek(0, io.SeekStart)
+	}
+	if err != nil {
+		done()
+		return nil, nil, err
+	}
+	return f, done, nil
+}
+
+// restore is not tried again when the database asks for it: r is read to its end.
+func (s *Store) restore(ctx context.Context, r io.Reader) (info BackupInfo, err error) {
 	var restored []dataKey
-	// Not retried: the reader can be read only once.
 	err = s.attempt(ctx, modeUpdate, func(tx *Tx) error {
 		if err := tx.empty(); err != nil {
 			return err
@@ -72,13 +120,8 @@ func (s *Store) Restore(ctx context.Context, r io.Reader) (info BackupInfo, err 
 		if again := s.openKeyring(ctx); again != nil {
 			err = errors.Join(err, again)
 		}
-		return info, fmt.Errorf("store: restore: %w", err)
 	}
-	s.commits.broadcast()
-	if err := s.db.analyze(ctx); err != nil {
-		s.log.Warn("statistics were not brought up to date after a restore", "error", err)
-	}
-	return info, nil
+	return info, err
 }
 
 // empty deletes everything, tables that refer to others first.

@@ -65,6 +65,7 @@ type Store struct {
 	poll  time.Duration // 0: changes are always announced
 	keep  int64
 
+	dir     string // of Options; "" is allowed with a key file elsewhere
 	keys    keyring
 	commits *wakeup // broadcast after each commit that changed a document
 
@@ -113,6 +114,7 @@ const (
 // ErrSealingKey.
 func Open(ctx context.Context, opts Options) (_ *Store, err error) {
 	s := &Store{
+		dir:     opts.Dir,
 		log:     opts.Logger,
 		clock:   opts.Clock,
 		keep:    opts.KeepRevisions,
