@@ -47,6 +47,11 @@ type Stage struct {
 	Tags                 map[string]string         `json:"tags,omitempty"`
 	CreatedDate          time.Time                 `json:"createdDate"`
 	LastUpdatedDate      time.Time                 `json:"lastUpdatedDate"`
+
+	// How often the caches of responses and of authorizers' verdicts were flushed: what was
+	// kept under another count is not used.
+	CacheFlushes           int64 `json:"cacheFlushes,omitempty"`
+	AuthorizerCacheFlushes int64 `json:"authorizerCacheFlushes,omitempty"`
 }
 
 // MethodSetting holds a stage's settings for one method or, as "*/*", for all.

@@ -13,6 +13,7 @@ import (
 	"gatehouse/internal/awsapi/gen/sts"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/control/certificates"
+	"gatehouse/internal/control/clientcertificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/objects"
@@ -37,8 +38,9 @@ func (s *Server) managementAPI() *awsapi.Server {
 	return awsapi.NewServer(awsapi.Config{
 		Services: []schema.Bound{
 			apigateway.Bind(&apiGateway{
-				RestAPIs:   &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
-				UsagePlans: &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
+				RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+				ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
+				UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 				DomainNames: &domains.DomainNames{
 					Store: s.store, Suffix: s.config.DomainSuffix,
 					Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
@@ -64,6 +66,7 @@ type apiGateway struct {
 	*restapis.RestAPIs
 	*domains.DomainNames
 	*usageplans.UsagePlans
+	*clientcertificates.ClientCertificates
 	apigateway.Unimplemented
 }
 

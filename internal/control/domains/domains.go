@@ -249,6 +249,9 @@ func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.Delet
 				return nil, err
 			}
 		}
+		if err := dropAssociations(ctx, tx, d.Value.DomainName); err != nil {
+			return nil, err
+		}
 		return nil, domainNames.Delete(tx, scope(ctx), d.Value.DomainName)
 	})
 }

@@ -31,7 +31,7 @@ func (s *RestAPIs) PutIntegration(ctx context.Context, in *apigateway.PutIntegra
 		if err != nil {
 			return err
 		}
-		if err := s.checkIntegration(m, i); err != nil {
+		if err := s.checkIntegration(tx, scope(ctx), m, i); err != nil {
 			return err
 		}
 		m.Integration = i
@@ -91,7 +91,7 @@ func normaliseIntegration(i *model.Integration) {
 }
 
 // checkIntegration judges an integration as a whole.
-func (s *RestAPIs) checkIntegration(m *model.Method, i *model.Integration) error {
+func (s *RestAPIs) checkIntegration(tx *store.Tx, in store.Scope, m *model.Method, i *model.Integration) error {
 	if i.Type != "MOCK" && i.HTTPMethod == "" {
 		return badRequest("Enumeration value for HttpMethod must be non-empty")
 	}
@@ -107,13 +107,29 @@ func (s *RestAPIs) checkIntegration(m *model.Method, i *model.Integration) error
 	if err := s.checkTimeout(i); err != nil {
 		return err
 	}
-	if i.ConnectionType == "VPC_LINK" && i.ConnectionID == "" {
-		return badRequest("VPC_LINK connectionType requires a non-empty connectionId")
+	if err := checkConnection(tx, in, i); err != nil {
+		return err
 	}
 	if i.ResponseTransferMode == "STREAM" && i.Type != "HTTP_PROXY" && i.Type != "AWS_PROXY" {
 		return badRequest("Invalid responseTransferMode: STREAM is only supported by HTTP_PROXY and AWS_PROXY integrations")
 	}
 	return checkIntegrationParameters(m, i)
+}
+
+// checkConnection refuses a VPC link that is not there. One that a stage variable names is
+// the stage's business.
+func checkConnection(tx *store.Tx, in store.Scope, i *model.Integration) error {
+	if i.ConnectionType != "VPC_LINK" {
+		return nil
+	}
+	if i.ConnectionID == "" {
+		return badRequest("VPC_LINK connectionType requires a non-empty connectionId")
+	}
+	if strings.Contains(i.ConnectionID, "${stageVariables.") {
+		return nil
+	}
+	_, err := vpcLinks.Get(tx, in, i.ConnectionID)
+	return orElse(err, badRequest(noVPCLink().Message))
 }
 
 func (s *RestAPIs) checkTimeout(i *model.Integration) error {
@@ -240,7 +256,7 @@ func (s *RestAPIs) DeleteIntegration(ctx context.Context, in *apigateway.DeleteI
 // UpdateIntegration patches what answers a method; all operations are judged together.
 func (s *RestAPIs) UpdateIntegration(ctx context.Context, in *apigateway.UpdateIntegrationInput) (out *apigateway.Integration, err error) {
 	ref := methodRef{*in.RestApiId, *in.ResourceId, *in.HttpMethod}
-	err = s.change(ctx, ref, func(_ *store.Tx, _ model.Resource, m *model.Method) error {
+	err = s.change(ctx, ref, func(tx *store.Tx, _ model.Resource, m *model.Method) error {
 		if m.Integration == nil {
 			return noIntegration()
 		}
@@ -251,7 +267,7 @@ func (s *RestAPIs) UpdateIntegration(ctx context.Context, in *apigateway.UpdateI
 		}
 		normaliseIntegration(m.Integration)
 		out = wireIntegration(m.Integration)
-		return s.checkIntegration(m, m.Integration)
+		return s.checkIntegration(tx, scope(ctx), m, m.Integration)
 	})
 	return out, err
 }
