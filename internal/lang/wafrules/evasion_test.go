@@ -1,0 +1,139 @@
+package wafrules
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// TestEvasions hides one text in the ways that attackers know. The rules use the
+// transformations that their authors would.
+func TestEvasions(t *testing.T) {
+	const decoded = "URL_DECODE_UNI,HTML_ENTITY_DECODE,LOWERCASE,REPLACE_COMMENTS,COMPRESS_WHITE_SPACE,REMOVE_NULLS"
+	args, body := `{"AllQueryArguments":{}}`, `{"Body":{"OversizeHandling":"MATCH"}}`
+	json := `{"JsonBody":{"MatchPattern":{"All":{}},"MatchScope":"ALL","InvalidFallbackBehavior":"EVALUATE_AS_STRING","OversizeHandling":"MATCH"}}`
+	manyHeaders := make([]string, 250)
+	for i := range manyHeaders {
+		manyHeaders[i] = fmt.Sprintf("h%d: v", i)
+	}
+	manyHeaders[249] = "x: union select"
+	cases := []struct {
+		name, field, transformations string
+		r                            *Request
+	}{
+		{"percent", args, decoded, request("/?q=%75nion%20select")},
+		{"unicode escape", args, decoded, request("/?q=%u0075nion%20select")},
+		{"full width", args, decoded, request("/?q=%uFF55nion%20select")},
+		{"twice encoded", args, "URL_DECODE," + decoded, request("/?q=%2575nion%2520select")},
+		{"plus", args, decoded, request("/?q=union+select")},
+		{"case", args, decoded, request("/?q=UnIoN%20SeLeCt")},
+		{"comment", args, decoded, request("/?q=union/**/select")},
+		{"comment with text", args, decoded, request("/?q=union/*!x*/select")},
+		{"tabs and line feeds", args, decoded, request("/?q=union%09%0a%0dselect")},
+		{"no-break space", args, decoded, request("/?q=union%a0select")},
+		{"null", args, decoded, request("/?q=uni%00on%20select")},
+		{"entities", args, decoded, request("/?q=%26%23x75;nion%26%2332;select")},
+		{"duplicate parameter", args, decoded, request("/?q=1&q=union%20select")},
+		{"semicolon", args, decoded, request("/?a=1;q=union%20select")},
+		{"JSON escape", json, decoded, withBody(request("/"), `{"a":"\u0075nion\u0020select"}`)},
+		{"JSON key", json, decoded, withBody(request("/"), `{"union select":1}`)},
+		{"JSON in another content type", json, decoded, withBody(request("/", "Content-Type: text/plain"), `{"a":"union select"}`)},
+		{"duplicate JSON key", json, decoded, withBody(request("/"), `{"a":"x","a":"union select"}`)},
+		{"broken JSON", json, decoded, withBody(request("/"), `{"a":"x",,"b":union select`)},
+		{"deep JSON", json, decoded, withBody(request("/"), strings.Repeat(`{"a":`, 600)+`"union select"`)},
+		{"not JSON", json, decoded, withBody(request("/"), `q=union select`)},
+		{"one byte past the limit", body, decoded, withBody(request("/"), strings.Repeat(" ", 16384)+"union select")},
+		{"across the limit", body, decoded, withBody(request("/"), strings.Repeat(" ", 16380)+"union select")},
+		{"past 200 headers", `{"Headers":{"MatchPattern":{"All":{}},"MatchScope":"ALL","OversizeHandling":"MATCH"}}`, decoded, request("/", manyHeaders...)},
+		{"folded header", `{"SingleHeader":{"Name":"x"}}`, decoded, request("/", "x: union\r\n select")},
+		{"cookies beyond the limit", `{"Cookies":{"MatchPattern":{"All":{}},"MatchScope":"ALL","OversizeHandling":"MATCH"}}`, decoded, request("/", "Cookie: a="+strings.Repeat("b", 8200)+"; c=union select")},
+		{"cookie without a name", `{"Cookies":{"MatchPattern":{"All":{}},"MatchScope":"ALL","OversizeHandling":"MATCH"}}`, decoded, request("/", "Cookie: union select")},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			if !matches(t, byteMatchJSON("CONTAINS", "union select", c.field, c.transformations), c.r) {
+				t.Error("evaded")
+			}
+		})
+	}
+}
+
+// TestBodyValues extracts what applications see, for managed groups.
+func TestBodyValues(t *testing.T) {
+	cases := []struct {
+		name, contentType, body string
+		want                    []string // among the values
+	}{
+		{"form", "application/x-www-form-urlencoded", "a=1&b=%3c", []string{"a", "1", "b", "%3c"}},
+		{"json", "application/json", `{"a":["b",{"c":"d"}]}`, []string{"a", "b", "c", "d"}},
+		{"json as form", "application/x-www-form-urlencoded", `{"a":"b"}`, []string{"a", "b"}},
+		{"form that looks like json", "application/x-www-form-urlencoded", `{"x&id=evil`, []string{"evil"}},
+		{"json with a tail", "application/json", `{"a":"b"}&id=evil`, []string{"evil"}},
+		{"text", "text/plain", "hello", []string{"hello"}},
+		{"text with equals", "text/plain", "x = evil", []string{"x = evil"}},
+		{"multipart", "multipart/form-data; boundary=B", "--B\r\nContent-Disposition: form-data; name=\"n\"; filename=\"f;g.php\"\r\nContent-Type: text/plain\r\n\r\nvalue\r\n--B--\r\n", []string{"n", "f;g.php", "value"}},
+		{"multipart, bare line feeds", "multipart/form-data; boundary=B", "--B\nContent-Disposition: form-data; name=n\n\nvalue\n--B--", []string{"value", "name=n"}},
+		{"multipart without end", "multipart/form-data; boundary=B", "--B\r\n\r\nvalue", []string{"value"}},
+		{"multipart, other boundary", "multipart/form-data; boundary=X", "--B\r\n\r\nvalue\r\n--B--", []string{"value"}},
+		{"multipart, epilogue", "multipart/form-data; boundary=B", "--B\r\n\r\nv\r\n--B--\r\nevil", []string{"--B\r\n\r\nv\r\n--B--\r\nevil"}},
+		{"multipart in disguise", "text/plain", "--B\r\n\r\nvalue\r\n--B--", []string{"value"}},
+		{"xml", "text/xml", `<?xml version="1.0"?><a b="c" d='e'>text<![CDATA[data]]></a>`, []string{"a", "b", "c", "e", "text", "data"}},
+		{"xml, entity", "application/xml", `<!DOCTYPE x [<!ENTITY y SYSTEM "file:///z">]><x>&y;</x>`, []string{`<!DOCTYPE x [<!ENTITY y SYSTEM "file:///z">]>`}},
+		{"html", "text/html", `<script>x</script>`, []string{`<script>x</script>`}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			x := &evaluation{acl: &ACL{bodyLimit: 16384}, req: withBody(request("/", "Content-Type: "+c.contentType), c.body)}
+			var got nodeState
+			x.bodyValues(&got)
+			for _, want := range c.want {
+				found := false
+				for _, v := range got.values {
+					found = found || v == want
+				}
+				if !found {
+					t.Errorf("%q is not among %q", want, got.values)
+				}
+			}
+		})
+	}
+}
+
+// FuzzBodyValues holds that extraction ends, and that no body loses all its content.
+func FuzzBodyValues(f *testing.F) {
+	f.Add("application/json", `{"a":"b"`)
+	f.Add("multipart/form-data", "--B\r\n\r\nv\r\n--B--")
+	f.Add("text/xml", `<a b="c">d</a>`)
+	f.Fuzz(func(t *testing.T, contentType, body string) {
+		x := &evaluation{acl: &ACL{bodyLimit: 16384}, req: withBody(request("/", "Content-Type: "+contentType), body)}
+		var got nodeState
+		x.bodyValues(&got)
+		total := 0
+		for _, v := range got.values {
+			total += len(v)
+		}
+		if bound := 20*len(body) + 100; total > bound {
+			t.Fatalf("%d bytes of values from %d bytes of body", total, len(body))
+		}
+	})
+}
+
+// TestHostileRules evaluates the most expensive rules that are accepted, against the
+// largest body. A matcher that backtracks would never end.
+func TestHostileRules(t *testing.T) {
+	body := `{"JsonBody":{"MatchPattern":{"All":{}},"MatchScope":"ALL","OversizeHandling":"CONTINUE"}}`
+	var rules []string
+	for i, p := range []string{`(a+)+b`, `(a|aa)+$`, `(.*)*x`, `(a?){30}a{30}`, `(?:a{0,30}){0,30}b`, `^(([a-z])+.)+[A-Z]([a-z])+$`, `a.{0,900}b`, `(x+x+)+y`} {
+		rules = append(rules, ruleJSON(fmt.Sprint("p", i), i, fmt.Sprintf(`{"RegexMatchStatement":{"RegexString":%q,"FieldToMatch":%s,"TextTransformations":%s}}`, p,
+			`{"Body":{"OversizeHandling":"CONTINUE"}}`, chain("UTF8_TO_UNICODE,HTML_ENTITY_DECODE")), `"Action":{"Count":{}}`))
+	}
+	for i := range 100 {
+		rules = append(rules, ruleJSON(fmt.Sprint("c", i), 100+i, byteMatchJSON("CONTAINS", strings.Repeat("a", 199)+"b", body, fmt.Sprintf("%s,LOWERCASE", []string{"URL_DECODE", "JS_DECODE", "CSS_DECODE", "CMD_LINE"}[i%4])), `"Action":{"Count":{}}`))
+	}
+	a := acl(t, newWorld(), "["+strings.Join(rules, ",")+"]")
+	for _, text := range []string{strings.Repeat("a", 16384), `["` + strings.Repeat("a", 16380) + `"]`, strings.Repeat("é", 8192), "[" + strings.Repeat(`"a",`, 4000) + "1]", strings.Repeat("x", 16384)} {
+		if v := evaluate(t, a, withBody(request("/"), text)); v.Action != Allow {
+			t.Errorf("%.20s…: %s by rules that only count", text, v.Action)
+		}
+	}
+}
