@@ -1,11 +1,12 @@
 // Command bench measures what the HTTP engine costs beside nginx.
 //
-//	go run ./bench run [-rounds 5] [-seconds 3] [-only names] [-front command]
+//	go run ./bench [run] [-rounds 5] [-seconds 3s] [-only names] [-gatehouse binary]
 //
 // It starts, on loopback and for a bounded time, a backend (nginx serving fixed
 // answers), nginx as a proxy, and a front with Gatehouse's engine and upstream client
 // but no gateway; drives each with the same load in interleaved rounds; and prints
-// medians of the ratios. The proxies are pinned to one core and everything else to the
+// medians of the ratios. With -gatehouse, a real gatehouse takes the place of the
+// front: it is started with --dev and configured through its AWS API. The proxies are pinned to one core and everything else to the
 // others. It needs Linux, nginx, wrk and h2load:
 //
 //	apt-get install nginx-light wrk nghttp2-client
@@ -17,20 +18,22 @@ package main
 import (
 	"fmt"
 	"os"
+	"strings"
 )
 
 func main() {
-	if len(os.Args) < 2 {
-		usage()
+	command, args := "run", os.Args[1:]
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		command, args = args[0], args[1:]
 	}
 	var err error
-	switch os.Args[1] {
+	switch command {
 	case "run":
-		err = run(os.Args[2:])
+		err = run(args)
 	case "front":
-		err = front(os.Args[2:])
+		err = front(args)
 	case "sink":
-		err = sink(os.Args[2:])
+		err = sink(args)
 	default:
 		usage()
 	}
@@ -41,6 +44,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench run|front|sink [flags]")
+	fmt.Fprintln(os.Stderr, "usage: bench [run|front|sink] [flags]")
 	os.Exit(2)
 }
