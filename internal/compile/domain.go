@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/plan"
 	"gatehouse/internal/store"
 	"gatehouse/internal/trust"
+	"gatehouse/internal/trust/forward"
 )
 
 var (
@@ -53,6 +54,11 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 				out.Steering = map[string]string{}
 			}
 			out.Steering[key] = value
+		}
+	}
+	if v, ok := d.Tags[forward.Tag]; ok {
+		if out.Forward, err = forward.ParseFormat(v); err != nil {
+			return compileError{fmt.Errorf("tag %s: %w", forward.Tag, err)}
 		}
 	}
 	if d.MutualTLS != nil {

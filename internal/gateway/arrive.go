@@ -12,6 +12,7 @@ import (
 // arrive finds the stage that a request is for, by its connection and host, and refuses
 // whoever may not come in that way.
 func (x *exchange) arrive(ctx context.Context) error {
+	dropReserved(&x.req.Header)
 	if x.plan == nil {
 		return errUnknownHost
 	}

@@ -10,7 +10,6 @@ import (
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
-	"gatehouse/internal/trust/forward"
 )
 
 // stream is a backend's body that is passed on as it arrives.
@@ -178,7 +177,7 @@ func (x *exchange) appendQueryTo(dst []byte, query string) []byte {
 func (x *exchange) proxyHeader(req *upstream.Request) {
 	listed := connectionFields(x.req.Header)
 	for _, f := range x.req.Header {
-		if fateOf(proxyRequest, f.Name) == drop || forward.IsReserved(f.Name) || listed != "" && message.HasToken(listed, f.Name) {
+		if fateOf(proxyRequest, f.Name) == drop || listed != "" && message.HasToken(listed, f.Name) {
 			continue
 		}
 		req.Header = append(req.Header, f)
@@ -215,6 +214,7 @@ func joinList(values []string) string {
 func (x *exchange) addOwn(req *upstream.Request) {
 	req.Header.Add("X-Amzn-Apigateway-Api-Id", x.stage.API.ID)
 	req.Header.Add("X-Amzn-Trace-Id", x.traceHeader())
+	x.addClientCertificate(req)
 }
 
 // mapHeader applies header mappings: a mapped field replaces the client's.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/trust"
+	"gatehouse/internal/trust/forward"
 )
 
 // A Plan is everything the data plane serves at one moment.
@@ -47,6 +48,9 @@ type Domain struct {
 
 	// Trust judges client certificates; nil when the domain has no mutual TLS.
 	Trust *trust.Store
+
+	// Forward hands the client's certificate to HTTP backends; "" does not.
+	Forward forward.Format
 
 	// Steering are the domain's tags that steer Gatehouse ("gatehouse:…").
 	Steering map[string]string

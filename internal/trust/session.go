@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -61,6 +62,7 @@ type Verdict struct {
 	// SHA256 is the digest of the leaf, zero without one. It spares its users hashing.
 	SHA256 [32]byte
 
+	memo     sync.Map
 	snapshot *Snapshot
 	from     time.Time // the verdict stands from here
 	until    time.Time // to here
@@ -68,6 +70,16 @@ type Verdict struct {
 
 // Trusted reports whether the request may go on.
 func (v *Verdict) Trusted() bool { return v.Refusal == nil }
+
+// Memo returns what make returned for key the first time: forms of the certificate that
+// every request of the connection needs. make must not depend on the request.
+func (v *Verdict) Memo(key any, make func() any) any {
+	if kept, ok := v.memo.Load(key); ok {
+		return kept
+	}
+	kept, _ := v.memo.LoadOrStore(key, make())
+	return kept
+}
 
 // Judge returns the verdict of the store's current snapshot at now. While neither the
 // snapshot nor the verdict's time has passed, it costs one atomic load and two comparisons

@@ -49,6 +49,9 @@ func IsReserved(name string) bool {
 // A Field is a header to set on the request to the backend.
 type Field struct{ Name, Value string }
 
+// Tag is the tag of a domain name that switches forwarding on: its value is a Format.
+const Tag = "gatehouse:forward-client-cert"
+
 // A Format is a way of handing a certificate on.
 type Format string
 

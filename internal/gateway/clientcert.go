@@ -1,0 +1,32 @@
+package gateway
+
+import (
+	"slices"
+
+	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/message"
+	"gatehouse/internal/trust/forward"
+)
+
+// dropReserved removes the headers that tell backends of a client certificate: from a
+// client they are a claim that nobody checked. It is done before anything reads the header,
+// so that no mapping, template or event carries one on.
+func dropReserved(h *message.Header) {
+	reserved := func(f message.Field) bool { return forward.IsReserved(f.Name) }
+	if slices.ContainsFunc(*h, reserved) {
+		*h = slices.DeleteFunc(slices.Clone(*h), reserved)
+	}
+}
+
+// addClientCertificate hands the verified certificate on in the form that the domain's tag
+// gatehouse:forward-client-cert names.
+func (x *exchange) addClientCertificate(req *upstream.Request) {
+	if x.domain == nil || x.domain.Forward == "" || x.client == nil || x.client.Path == nil {
+		return
+	}
+	format := x.domain.Forward
+	fields := x.client.Memo(format, func() any { return forward.Headers(format, x.client.Path.Chain) })
+	for _, f := range fields.([]forward.Field) {
+		req.Header.Add(f.Name, f.Value)
+	}
+}
