@@ -286,9 +286,6 @@ func (c comparison) matches(e *evaluation, item ojson.Value) bool {
 	return false
 }
 
-// matchCost is what a search that ran into its deadline costs: a few such end the evaluation.
-const matchCost = DefaultBudget / 20
-
 func (e *evaluation) matchesOne(re *regex.Regexp, v ojson.Value) bool {
 	text := ""
 	if k := v.Kind(); k == ojson.String || k == ojson.Number || v.IsBool() {
@@ -297,9 +294,7 @@ func (e *evaluation) matchesOne(re *regex.Regexp, v ojson.Value) bool {
 	if !e.spend(1 + len(text)/8) {
 		return false
 	}
+	watch := re.Watch()
 	ok, err := re.MatchAll(text)
-	if err != nil {
-		e.spend(matchCost)
-	}
-	return ok
+	return e.spend(watch.Steps()) && ok && err == nil
 }

@@ -312,7 +312,7 @@ func (e *explanation) pattern(r *textRules, v ojson.Value) {
 	if r.pattern == nil {
 		return
 	}
-	if ok, err := r.pattern.Match(v.Text()); !ok && err == nil {
+	if !e.search(r.pattern, v.Text()) && e.err == nil {
 		e.add("ECMA 262 regex \"%s\" does not match input string \"%s\"", cut(r.pattern.String()), cut(v.Text()))
 	}
 }

@@ -224,6 +224,7 @@ func TestCostIsBounded(t *testing.T) {
 		{"loop", `{"allOf":[{"$ref":"#"}]}`, `1`, ErrLoop},
 		{"references in a circle", `{"$ref":"#/definitions/a","definitions":{"a":{"$ref":"#/definitions/b"},"b":{"$ref":"#/definitions/a"}}}`, `1`, ErrLoop},
 		{"branches that double", `{"items":{"anyOf":[{"allOf":[{"$ref":"#"},{"not":{}}]},{"$ref":"#"}]}}`, deep, ErrBudget},
+		{"slow patterns", `{"items":{"not":{"pattern":"^(?=a)(a+)+\\1$"}}}`, "[" + strings.Repeat(`"aaaaaaaaaaaaaaaa!",`, 100_000) + `""]`, ErrBudget},
 		{"hostile pattern", `{"pattern":"^(?=a)(a+)+\\1$"}`, `"` + strings.Repeat("a", 10_000) + `!"`, nil},
 	} {
 		s := mustCompile(t, tc.schema)

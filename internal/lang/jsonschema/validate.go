@@ -8,6 +8,7 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/internal/lang/ojson"
+	"gatehouse/internal/lang/regex"
 )
 
 // Bounds of one validation.
@@ -188,11 +189,7 @@ func (r *run) validText(t *textRules, text string) bool {
 		if !r.spend(1 + len(text)/16) {
 			return false
 		}
-		ok, err := t.pattern.Match(text)
-		if err != nil {
-			r.err = err
-		}
-		if !ok {
+		if !r.search(t.pattern, text) {
 			return false
 		}
 	}
@@ -349,11 +346,17 @@ func (r *run) validObject(o *objectRules, v ojson.Value) bool {
 }
 
 func (r *run) matches(p *patternProperty, name string) bool {
-	ok, err := p.re.Match(name)
-	if err != nil {
+	return r.spend(1+len(name)/16) && r.search(p.re, name)
+}
+
+// search charges what the search took.
+func (r *run) search(re *regex.Regexp, text string) bool {
+	watch := re.Watch()
+	ok, err := re.Match(text)
+	if err != nil && r.err == nil {
 		r.err = err
 	}
-	return r.spend(1+len(name)/16) && ok
+	return r.spend(watch.Steps()) && ok
 }
 
 func (r *run) obeys(d *dependency, v ojson.Value) bool {

@@ -452,3 +452,27 @@ func TestWholeRequestTemplates(t *testing.T) {
 		}
 	}
 }
+
+// FuzzUtil requires that what $util encodes, it decodes to the same text.
+func FuzzUtil(f *testing.F) {
+	f.Add("a b*c~d/é😀%\x00\u2028'\"\\")
+	f.Fuzz(func(t *testing.T, s string) {
+		if _, err := urlDecode(s); err == nil && strings.Count(s, "%") > len(s)/3 {
+			t.Fatalf("%q has broken escapes and decodes", s)
+		}
+		base64Decode(s)
+		s = strings.ToValidUTF8(s, "?")
+		if got, err := urlDecode(urlEncode(s)); err != nil || got != s {
+			t.Fatalf("%q through urlEncode is %q, %v", s, got, err)
+		}
+		encoded, err := functions["base64Encode"](s)
+		if got := base64Decode(encoded); err != nil || got != s {
+			t.Fatalf("%q through base64Encode is %q, %v", s, got, err)
+		}
+		escaped := escapeJavaScript(s)
+		v, err := ojson.Parse(`"`+strings.ReplaceAll(escaped, `\'`, `'`)+`"`, ojson.Limits{})
+		if err != nil || v.Text() != s {
+			t.Fatalf("%q through escapeJavaScript is %q: %q, %v", s, escaped, v.Text(), err)
+		}
+	})
+}

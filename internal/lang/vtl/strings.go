@@ -100,7 +100,12 @@ func (s *state) string1(v, name, a string) (Value, error) {
 		if err != nil {
 			return nil, err
 		}
-		return re.MatchAll(v)
+		watch := re.Watch()
+		ok, err := re.MatchAll(v)
+		if err != nil {
+			return nil, err
+		}
+		return ok, s.spend(watch.Steps())
 	case "split":
 		return s.split(v, a, 0)
 	}
@@ -154,8 +159,12 @@ func (s *state) string2(v, name string, args []Value) (Value, error) {
 			if err != nil {
 				return nil, err
 			}
+			watch := re.Watch()
 			text, err := re.Replace(v, b, name == "replaceFirst", s.limits.Output)
 			if err != nil {
+				return nil, err
+			}
+			if err := s.spend(watch.Steps()); err != nil {
 				return nil, err
 			}
 			return text, s.fits(len(text))
@@ -213,11 +222,12 @@ func (s *state) split(v, pattern string, limit int64) (Value, error) {
 	if err != nil {
 		return nil, err
 	}
+	watch := re.Watch()
 	parts, err := re.Split(v, int(max(-1, min(limit, 1<<30))))
 	if err != nil {
 		return nil, err
 	}
-	if err := s.spend(len(parts)); err != nil {
+	if err := s.spend(len(parts) + watch.Steps()); err != nil {
 		return nil, err
 	}
 	l := &List{items: make([]cell, len(parts))}

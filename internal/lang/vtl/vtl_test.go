@@ -350,6 +350,7 @@ func TestBombs(t *testing.T) {
 		{"width", `#set($s = "")$s.format("%999999d", 1)`, nil},
 		{"equal lists", `#set($a = [1])#set($b = [1])` + loops(1, `#set($a = [$a, $a])#set($b = [$b, $b])`) + `#if($a == $b)x#end`, nil},
 		{"range", `#foreach($i in [1..999999999999])x#end`, nil},
+		{"slow patterns", `#set($s = "aaaaaaaaaaaaaa!")` + loops(2, `#if($s.matches("(?=a)(a+)+\1"))x#end`), ErrWork},
 		{"hostile pattern", `#set($s = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!")$s.matches("(?=a)(a+)+\1")`, nil},
 	} {
 		tmpl, err := Compile(tc.template)
