@@ -29,6 +29,7 @@ var (
 	validators   = store.Collection[model.RequestValidator]{Kind: model.KindRequestValidator}
 	authorizers  = store.Collection[model.Authorizer]{Kind: model.KindAuthorizer}
 	gwResponses  = store.Collection[model.GatewayResponse]{Kind: model.KindGatewayResponse}
+	docParts     = store.Collection[model.DocumentationPart]{Kind: model.KindDocumentationPart}
 	docVersions  = store.Collection[model.DocumentationVersion]{Kind: model.KindDocumentation}
 	deployments  = store.Collection[model.Deployment]{Kind: model.KindDeployment}
 	snapshots    = store.Collection[model.Snapshot]{Kind: model.KindSnapshot}
