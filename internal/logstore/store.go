@@ -236,6 +236,17 @@ func (s *Store) Groups(account, region string) []Summary {
 	return out
 }
 
+// Summary tells what a group takes; the zero Summary with its name for one that holds nothing.
+func (s *Store) Summary(name Group) Summary {
+	s.mu.Lock()
+	g := s.groups[name]
+	s.mu.Unlock()
+	if g == nil {
+		return Summary{Group: name}
+	}
+	return g.summary()
+}
+
 // Has reports whether the group holds something.
 func (s *Store) Has(g Group) bool {
 	s.mu.Lock()

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/localca"
+	"gatehouse/internal/logstore"
 	"gatehouse/internal/store"
 )
 
@@ -19,18 +20,22 @@ import (
 const (
 	caFile     = "local-ca.pem" // certificate and key, mode 0600
 	caCertFile = "local-ca.crt" // the certificate alone, for clients
+	logsFolder = "logs"         // events of log groups
 )
 
 // CABundle is the file with the local CA's certificate, for clients to trust.
 func CABundle(c *config.Config) string { return filepath.Join(c.Data, caCertFile) }
 
-// openData opens the data folder: store, root key, local CA.
+// openData opens the data folder: store, logs, root key, local CA.
 func (s *Server) openData(ctx context.Context) (err error) {
 	c := s.config
 	if s.store, err = store.Open(ctx, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile, Logger: s.log}); err != nil {
 		return err
 	}
 	if err := s.checkDev(ctx); err != nil {
+		return err
+	}
+	if s.events, err = logstore.Open(logstore.Options{Dir: filepath.Join(c.Data, logsFolder), Logger: s.log}); err != nil {
 		return err
 	}
 	if s.root, err = rootKey(c); err != nil {

@@ -22,6 +22,9 @@ func (s *Server) devOperation(w http.ResponseWriter, r *http.Request, name strin
 	if err == nil {
 		err = s.identities.Reload(r.Context())
 	}
+	if err == nil {
+		err = s.events.Reset(r.Context())
+	}
 	if err != nil {
 		s.log.Error("reset failed", "error", err)
 		http.Error(w, "reset failed", http.StatusInternalServerError)

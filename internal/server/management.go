@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/awsapi/gen/iam"
+	logswire "gatehouse/internal/awsapi/gen/logs"
 	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/awsapi/gen/s3control"
 	"gatehouse/internal/awsapi/gen/sts"
@@ -16,6 +17,7 @@ import (
 	"gatehouse/internal/control/clientcertificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/identities"
+	"gatehouse/internal/control/logs"
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/control/restapis"
 	"gatehouse/internal/control/usageplans"
@@ -50,6 +52,7 @@ func (s *Server) managementAPI() *awsapi.Server {
 			s3.Bind(s.objects),
 			s3control.Bind(s.objects),
 			iam.Bind(s.identities.IAM()),
+			logswire.Bind(&logGroups{Logs: s.logGroups}),
 			sts.Bind(s.identities.STS()),
 		},
 		Authenticator: s.identities,
@@ -74,4 +77,10 @@ type apiGateway struct {
 type certificateManager struct {
 	*certificates.Certificates
 	acm.Unimplemented
+}
+
+// logGroups is the backend of CloudWatch Logs.
+type logGroups struct {
+	*logs.Logs
+	logswire.Unimplemented
 }

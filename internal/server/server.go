@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/identities"
+	"gatehouse/internal/control/logs"
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/counter/valkey"
@@ -25,6 +26,7 @@ import (
 	"gatehouse/internal/http2"
 	"gatehouse/internal/keyhash"
 	"gatehouse/internal/localca"
+	"gatehouse/internal/logstore"
 	"gatehouse/internal/message"
 	"gatehouse/internal/observe"
 	"gatehouse/internal/plan"
@@ -54,6 +56,8 @@ type Server struct {
 	revocation *revocations
 	domains    domainTable
 	metrics    *observe.Metrics
+	events     *logstore.Store
+	logGroups  *logs.Logs
 
 	sockets       sockets
 	engine        *http1.Server
@@ -139,6 +143,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.revocation = newRevocations(s)
+	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
@@ -214,6 +219,8 @@ func (s *Server) Run(ctx context.Context) error {
 	run("revocation", s.revocation.run)
 	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
+	run("events", s.events.Run)
+	run("log groups", s.logGroups.Run)
 	run("counters", func(ctx context.Context) error { return s.counters.Run(ctx, countersGrace) })
 
 	err := s.compiler.Ready(ctx)
