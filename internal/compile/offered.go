@@ -11,8 +11,6 @@ import (
 // without what was asked for.
 func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 	switch {
-	case snapshot.API.Policy != "":
-		return "resource policies are not offered yet"
 	case snapshot.API.MinimumCompressionSize != nil:
 		return "compression (minimumCompressionSize) is not offered yet"
 	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
@@ -31,7 +29,7 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 func methodRefusal(m *model.Method, setting model.MethodSetting) string {
 	i := m.Integration
 	switch {
-	case m.AuthorizationType != "NONE":
+	case m.AuthorizationType != "NONE" && m.AuthorizationType != "AWS_IAM":
 		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
 	case setting.CachingEnabled:
 		return "response caching is not offered yet"

@@ -11,6 +11,7 @@ import (
 
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
@@ -73,6 +74,13 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
 	}
+	if text := snapshot.API.Policy; text != "" {
+		policy, err := iampolicy.Parse(expandResources(text, region, account, snapshot.API.ID), iampolicy.Resource)
+		if err != nil {
+			return nil, fmt.Errorf("resource policy: %w", err)
+		}
+		s.Policy = policy
+	}
 	for _, r := range snapshot.GatewayResponses {
 		if err := setGatewayResponse(s, r); err != nil {
 			return nil, err
@@ -121,12 +129,21 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 			out.Responses[n] = true
 		}
 	}
+	if m.AuthorizationType == "AWS_IAM" {
+		out.Authorization = plan.AuthorizeIAM
+	}
 	if m.Integration == nil {
 		return nil, errors.New("no integration")
 	}
 	var err error
 	out.Integration, err = compileIntegration(s, m.Integration)
 	return out, err
+}
+
+// expandResources writes the short form of resources out: "execute-api:/prod/GET/*" stands for
+// the same below the API's own ARN (authorizers, section 4).
+func expandResources(policy, region, account, api string) string {
+	return strings.ReplaceAll(policy, `"execute-api:/`, `"arn:aws:execute-api:`+region+":"+account+":"+api+"/")
 }
 
 // settingFor returns the settings of a method: its own entry, else that of all methods,

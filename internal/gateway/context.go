@@ -99,6 +99,8 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.base, true
 	case variable.ErrorMessage, variable.ErrorResponseType, variable.ValidationErrorString:
 		return x.errorText(id), true
+	case variable.IdentityAccountID, variable.IdentityAccessKey, variable.IdentityCaller, variable.IdentityUser, variable.IdentityUserARN:
+		return x.callerText(id), true
 	case variable.IdentityAPIKey:
 		return x.key, true
 	case variable.IdentityAPIKeyID:
@@ -109,6 +111,22 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.backend.problem, true
 	}
 	return x.stageText(id)
+}
+
+// callerText gives the variables of a signed request.
+func (x *exchange) callerText(id variable.ID) string {
+	if x.caller == nil {
+		return ""
+	}
+	switch id {
+	case variable.IdentityAccountID:
+		return x.caller.Account
+	case variable.IdentityAccessKey:
+		return x.accessKey
+	case variable.IdentityUserARN:
+		return x.caller.ARN
+	}
+	return x.caller.ID
 }
 
 // stageText gives the variables that the stage and method know.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"time"
 
+	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/mapping"
@@ -36,6 +37,9 @@ type exchange struct {
 	extendedID string
 	trace      trace
 	start      time.Time
+
+	caller    *sigv4.Principal // who signed; nil for everyone else
+	accessKey string
 
 	key   string // API key of a method that requires one
 	grant meter.Grant
@@ -81,6 +85,9 @@ func (x *exchange) run(ctx context.Context) {
 	}
 	if err == nil {
 		err = x.throttle() // method, stage and account limits
+	}
+	if err == nil {
+		err = x.authorize(ctx) // resource policy and IAM
 	}
 	if err == nil {
 		err = x.meter() // API key, usage plan and quota

@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/message"
@@ -19,7 +20,13 @@ type Gateway struct {
 	Upstream *upstream.Client
 	Observer Observer
 	Clock    counter.Clock // paces throttles and quotas
-	Logger   *slog.Logger
+
+	// Verifier and Identities serve methods that are authorized by AWS_IAM; ExecuteAPI is
+	// how their requests are signed, but for the region, which is the API's.
+	Verifier   *sigv4.Verifier
+	Identities Identities
+	ExecuteAPI sigv4.Service
+	Logger     *slog.Logger
 
 	// PlainDomains serves domains without mutual TLS on the plain listener too.
 	PlainDomains bool

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
@@ -177,13 +178,25 @@ func (x *exchange) appendQueryTo(dst []byte, query string) []byte {
 func (x *exchange) proxyHeader(req *upstream.Request) {
 	listed := connectionFields(x.req.Header)
 	for _, f := range x.req.Header {
-		if fateOf(proxyRequest, f.Name) == drop || listed != "" && message.HasToken(listed, f.Name) {
+		if x.isCredential(f) || fateOf(proxyRequest, f.Name) == drop || listed != "" && message.HasToken(listed, f.Name) {
 			continue
 		}
 		req.Header = append(req.Header, f)
 	}
 	x.addForwarded(req)
 	x.addOwn(req)
+}
+
+// isCredential reports whether a field signs the request: a signature ends at the gateway
+// (routing-and-integrations, section 6.1).
+func (x *exchange) isCredential(f message.Field) bool {
+	switch {
+	case message.EqualName(f.Name, "Authorization"):
+		return x.method.Authorization == plan.AuthorizeIAM || strings.HasPrefix(f.Value, "AWS4-HMAC-SHA256")
+	case message.EqualName(f.Name, "X-Amz-Security-Token"):
+		return x.method.Authorization == plan.AuthorizeIAM
+	}
+	return false
 }
 
 // addForwarded tells the backend who called, and how (routing-and-integrations, section 6.4).

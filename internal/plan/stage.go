@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
 )
@@ -35,6 +36,9 @@ type Stage struct {
 	Responses [ResponseTypeCount]*GatewayResponse
 
 	Binary BinaryTypes
+
+	// Policy is the API's resource policy; nil when it has none.
+	Policy *iampolicy.Policy
 
 	// KeyFromAuthorizer takes API keys from the authorizer instead of the header.
 	KeyFromAuthorizer bool
@@ -73,6 +77,9 @@ type Method struct {
 	// Refusal says which setting needs a step that does not exist, "" when there is none.
 	Refusal string
 
+	// Authorization says how callers of the method are authorized, beside the policy.
+	Authorization Authorization
+
 	// Validation is nil when the method has no request validator.
 	Validation *Validation
 
@@ -93,6 +100,15 @@ type Method struct {
 	// DataTrace adds headers and bodies to the execution log.
 	DataTrace bool
 }
+
+// Authorization is the way callers of a method are authorized.
+type Authorization uint8
+
+// The authorization types that are offered.
+const (
+	AuthorizeNone Authorization = iota
+	AuthorizeIAM
+)
 
 // LogLevel says how much of an exchange the execution log tells.
 type LogLevel uint8

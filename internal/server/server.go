@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/identities"
@@ -142,6 +143,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openIdentities(ctx); err != nil {
 		return err
 	}
+	s.gateway.Identities = s.identities
+	s.gateway.Verifier = &sigv4.Verifier{Keys: s.identities} // --dev's leniency is for management calls alone
+	s.gateway.ExecuteAPI = sigv4.ExecuteAPI(maxInvokeBody)
 	s.revocation = newRevocations(s)
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
 	s.api = s.managementAPI()

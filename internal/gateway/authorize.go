@@ -1,0 +1,212 @@
+package gateway
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"strings"
+
+	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/lang/iampolicy"
+	"gatehouse/internal/lang/variable"
+	"gatehouse/internal/plan"
+)
+
+// Identities knows who signs requests and what they may do.
+type Identities interface {
+	// Policies returns the policies of a principal whose signature was verified; false
+	// when the principal is gone since.
+	Policies(p *sigv4.Principal) (iampolicy.Set, bool)
+}
+
+// invoke is the action of calling a method.
+const invoke = "execute-api:Invoke"
+
+// authorize decides whether the caller may call the method: by its signature (AWS_IAM), by
+// the API's resource policy, and by both together (authorizers, section 4.2). A method of
+// type NONE without a resource policy costs nothing.
+func (x *exchange) authorize(ctx context.Context) error {
+	policy := x.stage.Policy
+	if x.method.Authorization == plan.AuthorizeIAM {
+		if err := x.authenticate(ctx); err != nil {
+			return err
+		}
+		return x.authorizeCaller(policy)
+	}
+	if policy == nil {
+		return nil
+	}
+	v := policy.Evaluate(x.question(nil))
+	return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, "anonymous")
+}
+
+// authenticate verifies the request's signature. The body is read first: its hash is part
+// of what is signed.
+func (x *exchange) authenticate(ctx context.Context) error {
+	body, err := x.readBody()
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(body)
+	req := sigv4.FromMessage(x.req)
+	req.Body, req.PayloadHash = nil, hex.EncodeToString(sum[:])
+	service := x.g.ExecuteAPI
+	service.Region = func(region string) bool { return region == x.stage.API.Region }
+	result, err := x.g.Verifier.Verify(ctx, &service, req)
+	if err != nil {
+		return unverified(err)
+	}
+	x.caller = &result.Credential.Principal
+	x.accessKey = result.AccessKeyID
+	return nil
+}
+
+// unverified words a refused signature (request-lifecycle, section 4.4).
+func unverified(err error) error {
+	var e *sigv4.Error
+	if !errors.As(err, &e) {
+		return &Refusal{Type: plan.AuthorizerFailure, Message: "Internal server error", Kind: "InternalServerErrorException", Reason: "signature-unavailable", Cause: err}
+	}
+	r := &Refusal{Type: plan.InvalidSignature, Message: e.Message, Kind: e.Code, Reason: "signature", Cause: e.Cause}
+	switch e.Kind {
+	case sigv4.Missing:
+		return errNoRoute // the same words: "Missing Authentication Token"
+	case sigv4.TokenExpired:
+		r.Type = plan.ExpiredToken
+	case sigv4.Incomplete, sigv4.UnknownKey:
+		r.Type, r.Status = plan.Default4XX, 403
+	case sigv4.TooLarge:
+		return errBodyTooLarge
+	case sigv4.Unavailable:
+		r.Type, r.Message, r.Kind = plan.AuthorizerFailure, "Internal server error", "InternalServerErrorException"
+	}
+	return r
+}
+
+// authorizeCaller judges a signed request by the caller's policies and the API's.
+func (x *exchange) authorizeCaller(policy *iampolicy.Policy) error {
+	set, known := x.g.Identities.Policies(x.caller)
+	if !known {
+		return &Refusal{Type: plan.Default4XX, Status: 403, Message: "The security token included in the request is invalid.", Kind: "UnrecognizedClientException", Reason: "caller-gone"}
+	}
+	set.Resource = policy
+	set.CrossAccount = x.caller.Account != x.stage.Account
+	principal := &iampolicy.Principal{ARN: x.caller.ARN, Account: x.caller.Account, RoleARN: x.caller.RoleARN, ID: x.caller.ID}
+	return x.refuseUnless(set.Decide(x.question(principal)), principal.ARN)
+}
+
+// question is what policies are asked.
+func (x *exchange) question(principal *iampolicy.Principal) *iampolicy.Request {
+	return &iampolicy.Request{Action: invoke, Resource: x.methodARN(x.stage.Account), Principal: principal, Keys: conditionKeys{x}}
+}
+
+// refuseUnless words the refusal of a decision that does not allow.
+func (x *exchange) refuseUnless(d iampolicy.Decision, who string) error {
+	if d.Effect == iampolicy.Allow {
+		return nil
+	}
+	return &Refusal{
+		Type: plan.AccessDenied, Kind: "AccessDeniedException", Reason: "policy-" + strings.ReplaceAll(strings.ToLower(d.Effect.String()), " ", "-"),
+		Message: "User: " + who + " is not authorized to perform: " + invoke + " on resource: " + x.methodARN(masked(x.stage.Account)) + d.Reason(invoke),
+	}
+}
+
+// masked hides an account but for its last four digits.
+func masked(account string) string {
+	if len(account) < 4 {
+		return "********"
+	}
+	return "********" + account[len(account)-4:]
+}
+
+// methodARN is the ARN of the call: the concrete verb and path, raw (authorizers, section
+// 1.3).
+func (x *exchange) methodARN(account string) string {
+	return "arn:aws:execute-api:" + x.stage.API.Region + ":" + account + ":" + x.stage.API.ID + "/" + x.stage.Name + "/" + x.verb + "/" + strings.TrimLeft(x.path, "/")
+}
+
+// conditionKeys gives policies the facts of the request (authorizers, section 4.1).
+type conditionKeys struct{ x *exchange }
+
+// Value implements iampolicy.Keys.
+func (k conditionKeys) Value(name string) iampolicy.Value {
+	x := k.x
+	switch name {
+	case "aws:sourceip":
+		return iampolicy.Addr(x.req.Conn.Remote.Addr())
+	case "aws:securetransport":
+		return iampolicy.Bool(x.req.Conn.TLS != nil)
+	case "aws:currenttime":
+		return iampolicy.Time(x.start)
+	case "aws:epochtime":
+		return iampolicy.Number(x.start.Unix())
+	case "aws:useragent":
+		return present(x.req.Header.Get("User-Agent"))
+	case "aws:referer":
+		return present(x.req.Header.Get("Referer"))
+	}
+	if v := k.caller(name); v != "" {
+		return iampolicy.Text(v)
+	}
+	return k.certificate(name)
+}
+
+// caller gives the keys that only a signed request has.
+func (k conditionKeys) caller(name string) string {
+	c := k.x.caller
+	if c == nil {
+		return ""
+	}
+	switch name {
+	case "aws:principalarn":
+		if c.RoleARN != "" {
+			return c.RoleARN
+		}
+		return c.ARN
+	case "aws:principalaccount":
+		return c.Account
+	case "aws:userid":
+		return c.ID
+	case "aws:username":
+		if c.Kind == sigv4.User {
+			return c.Name
+		}
+	case "aws:principaltype":
+		switch c.Kind {
+		case sigv4.Root:
+			return "Account"
+		case sigv4.User:
+			return "User"
+		case sigv4.AssumedRole:
+			return "AssumedRole"
+		case sigv4.FederatedUser:
+			return "FederatedUser"
+		}
+	}
+	return ""
+}
+
+// certificate gives the keys of a client certificate that mutual TLS verified: they are
+// Gatehouse's own, and AWS would find no value for them.
+func (k conditionKeys) certificate(name string) iampolicy.Value {
+	id, ok := certificateKeys[name]
+	if !ok {
+		return iampolicy.Value{}
+	}
+	return present(k.x.clientCertText(id))
+}
+
+func present(s string) iampolicy.Value {
+	if s == "" {
+		return iampolicy.Value{}
+	}
+	return iampolicy.Text(s)
+}
+
+// certificateKeys are the condition keys of client certificates.
+var certificateKeys = map[string]variable.ID{
+	"gatehouse:clientcertsubject": variable.ClientCertSubjectDN,
+	"gatehouse:clientcertissuer":  variable.ClientCertIssuerDN,
+	"gatehouse:clientcertserial":  variable.ClientCertSerialNumber,
+}

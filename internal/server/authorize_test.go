@@ -1,0 +1,151 @@
+package server_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
+
+	"gatehouse/internal/server"
+	"gatehouse/internal/server/servertest"
+)
+
+// emptySHA256 is the hash of no body.
+const emptySHA256 = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// signed makes a request that is signed for execute-api.
+func signed(t *testing.T, method, url, id, secret, region string, at time.Time) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest(method, url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v4.NewSigner().SignHTTP(t.Context(), aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, req, emptySHA256, "execute-api", region, at); err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
+// setPolicy gives the API a resource policy and deploys it.
+func (a *api) setPolicy(policy string) {
+	a.t.Helper()
+	if _, err := a.c.UpdateRestApi(a.t.Context(), &apigateway.UpdateRestApiInput{RestApiId: a.id,
+		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/policy"), Value: &policy}}}); err != nil {
+		a.t.Fatal(err)
+	}
+	a.deploy("prod")
+}
+
+func TestIAMAuthorization(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	hello := a.resource("/hello")
+	a.mock(hello, "GET", `{"statusCode": 200}`, `$context.identity.userArn $context.identity.accountId`)
+	if _, err := a.c.UpdateMethod(t.Context(), &apigateway.UpdateMethodInput{RestApiId: a.id, ResourceId: hello, HttpMethod: aws.String("GET"),
+		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/authorizationType"), Value: aws.String("AWS_IAM")}}}); err != nil {
+		t.Fatal(err)
+	}
+	a.deploy("prod")
+	users := iam.NewFromConfig(g.AWS(t))
+	user := func(name, policy string) (id, secret string) {
+		t.Helper()
+		if _, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}); err != nil {
+			t.Fatal(err)
+		}
+		if policy != "" {
+			if _, err := users.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: &policy}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		key, err := users.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return *key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey
+	}
+	allow := func(resource string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"execute-api:Invoke","Resource":"` + resource + `"}]}`
+	}
+	annID, annSecret := user("ann", allow("arn:aws:execute-api:us-east-1:000000000000:"+*a.id+"/prod/GET/hello"))
+	bobID, bobSecret := user("bob", allow("arn:aws:execute-api:us-east-1:000000000000:"+*a.id+"/other/*"))
+	root, err := server.RootKey(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := g.Client(t, nil)
+	url := "https://" + a.host() + "/prod/hello"
+	now := time.Now()
+	masked := "arn:aws:execute-api:us-east-1:********0000:" + *a.id + "/prod/GET/hello"
+	for _, tc := range []struct {
+		name   string
+		req    *http.Request
+		status int
+		body   string
+		kind   string
+	}{
+		{"allowed user", signed(t, "GET", url, annID, annSecret, "us-east-1", now), 200, "arn:aws:iam::000000000000:user/ann 000000000000", ""},
+		{"root", signed(t, "GET", url, root.AccessKeyID, root.SecretAccessKey, "us-east-1", now), 200, "arn:aws:iam::000000000000:root 000000000000", ""},
+		{"another stage's permission", signed(t, "GET", url, bobID, bobSecret, "us-east-1", now), 403,
+			`{"Message":"User: arn:aws:iam::000000000000:user/bob is not authorized to perform: execute-api:Invoke on resource: ` + masked + ` because no identity-based policy allows the execute-api:Invoke action"}`, "AccessDeniedException"},
+		{"wrong secret", signed(t, "GET", url, annID, "not her secret", "us-east-1", now), 403, "The request signature we calculated does not match", "InvalidSignatureException"},
+		{"old signature", signed(t, "GET", url, annID, annSecret, "us-east-1", now.Add(-10*time.Minute)), 403, "Signature expired", "InvalidSignatureException"},
+		{"unknown key", signed(t, "GET", url, "AKIANOBODY", annSecret, "us-east-1", now), 403, `{"message":"The security token included in the request is invalid."}`, "UnrecognizedClientException"},
+		{"another region", signed(t, "GET", url, annID, annSecret, "eu-west-1", now), 403, "Credential should be scoped to a valid region", "InvalidSignatureException"},
+	} {
+		status, body, header := do(t, c, tc.req)
+		if status != tc.status || !strings.Contains(body, tc.body) || header.Get("x-amzn-ErrorType") != tc.kind {
+			t.Errorf("%s: %d %s %s", tc.name, status, body, header.Get("x-amzn-ErrorType"))
+		}
+	}
+	if status, body, _ := get(t, c, url); status != 403 || body != `{"message":"Missing Authentication Token"}` {
+		t.Errorf("unsigned: %d %s", status, body)
+	}
+	// An explicit deny of the API's own policy wins over what the user may.
+	a.setPolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::000000000000:user/ann"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}]}`)
+	if status, body, _ := do(t, c, signed(t, "GET", url, annID, annSecret, "us-east-1", now)); status != 403 || !strings.Contains(body, "with an explicit deny in a resource-based policy") {
+		t.Errorf("denied by the API: %d %s", status, body)
+	}
+}
+
+func TestResourcePolicy(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	for _, path := range []string{"/open", "/closed", "/browser"} {
+		a.mock(a.resource(path), "GET", `{"statusCode": 200}`, `ok`)
+	}
+	a.setPolicy(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/open"},
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/browser","Condition":{"StringLike":{"aws:UserAgent":"Mozilla*"}}},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/open","Condition":{"Bool":{"aws:SecureTransport":"false"}}}]}`)
+	c := g.Client(t, nil)
+	arn := "arn:aws:execute-api:us-east-1:********0000:" + *a.id + "/prod/GET/"
+	for _, tc := range []struct {
+		url    string
+		status int
+		body   string
+	}{
+		{"https://" + a.host() + "/prod/open", 200, "ok"},
+		{"http://" + a.host() + "/prod/open", 403, `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: ` + arn + `open with an explicit deny in a resource-based policy"}`},
+		{"https://" + a.host() + "/prod/closed", 403, `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: ` + arn + `closed because no resource-based policy allows the execute-api:Invoke action"}`},
+		{"https://" + a.host() + "/prod/browser", 403, "because no resource-based policy allows"},
+		{"https://" + a.host() + "/prod/%6Fpen", 403, "Missing Authentication Token"}, // matching is on the escaped path
+		{"https://" + a.host() + "/prod//open", 200, "ok"},
+	} {
+		status, body, _ := get(t, c, tc.url)
+		if status != tc.status || !strings.Contains(body, tc.body) {
+			t.Errorf("%s: %d %s", tc.url, status, body)
+		}
+	}
+	req, _ := http.NewRequest("GET", "https://"+a.host()+"/prod/browser", nil)
+	req.Header.Set("User-Agent", "Mozilla/5.0")
+	if status, body, _ := do(t, c, req); status != 200 {
+		t.Errorf("browser: %s", fmt.Sprint(status, body))
+	}
+}
