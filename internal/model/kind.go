@@ -29,6 +29,8 @@ const (
 	KindCertificate       Kind = "certificate"       // Certificate (ACM), id is the last part of the ARN
 	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: the PEM copied at the update call
 	KindLogGroup          Kind = "loggroup"          // LogGroup
+	KindFunction          Kind = "function"          // Function (Lambda), id is the name
+	KindLayer             Kind = "layer"             // Layer (Lambda), id is the name
 )
 
 // The names of secrets, which are sealed beside the document that owns them.

@@ -59,9 +59,14 @@ const (
 // ErrQueueFull means that too many events wait. Lambda answers 429 then.
 var ErrQueueFull = errors.New("too many asynchronous events are waiting")
 
+// An Invoker makes one call: a *Runner.
+type Invoker interface {
+	Invoke(ctx context.Context, fn *Function, req Request) (Result, error)
+}
+
 // NewQueue returns a queue that calls functions by r and hands every finished event to
 // done, from many goroutines.
-func NewQueue(r *Runner, done func(Record)) *Queue { return newQueue(r.Invoke, done, retryDelays) }
+func NewQueue(r Invoker, done func(Record)) *Queue { return newQueue(r.Invoke, done, retryDelays) }
 
 func newQueue(invoke func(context.Context, *Function, Request) (Result, error), done func(Record), delays []time.Duration) *Queue {
 	q := &Queue{invoke: invoke, done: done, delays: delays, slots: make(chan struct{}, queueCalls)}

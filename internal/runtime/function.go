@@ -32,7 +32,7 @@ type Function struct {
 	LogStream string // "" lets every process have its own
 
 	// Credentials returns the execution role's credentials when a process starts; nil runs it
-	// without any.
+	// without any. They should last for three hours: a process takes no calls after two.
 	Credentials func(ctx context.Context) (Credentials, error)
 }
 

@@ -84,6 +84,9 @@ type parkedWorker struct {
 	expiry *time.Timer
 }
 
+// processLife is how long a process serves calls: its credentials do not last for ever.
+const processLife = 2 * time.Hour
+
 // New returns a Runner. It finds out whether functions can be contained here; when they
 // cannot, New succeeds and Invoke refuses with a NotContainedError, which Contained tells.
 func New(o Options) (*Runner, error) {
@@ -373,7 +376,7 @@ func (r *Runner) release(fn *Function, w *worker, finished bool) {
 	p.freed = make(chan struct{})
 	if w == nil {
 		r.total--
-	} else if r.closed || p.gone {
+	} else if r.closed || p.gone || time.Since(w.started) > processLife {
 		r.total--
 		r.end(w)
 	} else {

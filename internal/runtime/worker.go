@@ -30,6 +30,7 @@ type worker struct {
 	root string // the folder its root is mounted on
 
 	events   chan *call
+	started  time.Time
 	external int           // programs in /opt/extensions, which must register before the runtime begins
 	init     time.Duration // how long it took to begin; 0 once a call was told
 
@@ -84,7 +85,7 @@ func newID() string {
 func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*worker, *outcome, error) {
 	begin := time.Now()
 	w := &worker{
-		fn: fn, events: make(chan *call), extensions: make(map[string]*extension), parked: make(map[string]bool),
+		fn: fn, started: begin, events: make(chan *call), extensions: make(map[string]*extension), parked: make(map[string]bool),
 		begun: make(chan struct{}), idle: make(chan struct{}, 1),
 	}
 	stream := fn.LogStream

@@ -1,0 +1,213 @@
+package functions
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"time"
+
+	"gatehouse/internal/lang/iampolicy"
+	"gatehouse/internal/model"
+	"gatehouse/internal/store"
+)
+
+// A directory is what calls need of functions, in memory.
+type directory struct {
+	loading sync.Mutex // orders loads and reloads
+	after   int64      // revision up to which it follows the store; guarded by loading
+
+	mu      sync.RWMutex
+	entries map[store.Key]*entry
+}
+
+// An entry is a function as calls see it. It is not modified.
+type entry struct {
+	key      store.Key
+	fn       model.Function
+	policies map[string]*iampolicy.Policy
+}
+
+// load replaces the directory by what the store has.
+func (f *Functions) load(ctx context.Context) error {
+	f.dir.loading.Lock()
+	defer f.dir.loading.Unlock()
+	fresh := make(map[store.Key]*entry)
+	err := f.Store.View(ctx, func(tx *store.Tx) error {
+		clear(fresh)
+		f.dir.after = tx.Revision()
+		for it, err := range functions.All(tx) {
+			if err != nil {
+				return err
+			}
+			fresh[it.Key] = f.entry(it.Key, it.Value)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	f.dir.mu.Lock()
+	f.dir.entries = fresh
+	f.dir.mu.Unlock()
+	return nil
+}
+
+func (f *Functions) entry(k store.Key, fn model.Function) *entry {
+	e := &entry{key: k, fn: fn, policies: make(map[string]*iampolicy.Policy)}
+	for q, p := range fn.Policies {
+		parsed, err := iampolicy.Parse(policyText(p), iampolicy.Resource)
+		if err != nil {
+			f.Log.Error("a function's policy cannot be read: it allows nothing", "function", k.String(), "qualifier", q, "error", err)
+			continue
+		}
+		e.policies[q] = parsed
+	}
+	return e
+}
+
+// reload reads functions again that have changed. Processes of versions that are gone end.
+func (f *Functions) reload(ctx context.Context, keys ...store.Key) error {
+	f.dir.loading.Lock()
+	defer f.dir.loading.Unlock()
+	fresh := make(map[store.Key]*entry)
+	err := f.Store.View(ctx, func(tx *store.Tx) error {
+		clear(fresh)
+		for _, k := range keys {
+			fn, err := functions.Get(tx, k.Scope(), k.ID)
+			if errors.Is(err, store.ErrNotFound) {
+				fresh[k] = nil
+				continue
+			}
+			if err != nil {
+				return err
+			}
+			fresh[k] = f.entry(k, fn)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	var gone []string
+	f.dir.mu.Lock()
+	for k, e := range fresh {
+		gone = append(gone, outdated(f.dir.entries[k], e)...)
+		if e == nil {
+			delete(f.dir.entries, k)
+		} else {
+			f.dir.entries[k] = e
+		}
+	}
+	f.dir.mu.Unlock()
+	for _, key := range gone {
+		f.Runner.Forget(key)
+	}
+	return nil
+}
+
+// outdated lists the keys of versions that are no longer called.
+func outdated(old, now *entry) (keys []string) {
+	if old == nil {
+		return nil
+	}
+	used := make(map[string]bool)
+	if now != nil {
+		for _, v := range now.versions() {
+			used[now.runKey(v)] = true
+		}
+	}
+	for _, v := range old.versions() {
+		if k := old.runKey(v); !used[k] {
+			keys = append(keys, k)
+		}
+	}
+	return keys
+}
+
+func (e *entry) versions() []*model.FunctionVersion {
+	list := []*model.FunctionVersion{&e.fn.Latest}
+	for i := range e.fn.Versions {
+		list = append(list, &e.fn.Versions[i])
+	}
+	return list
+}
+
+// runKey names the processes of a version: any change of it makes another one.
+func (e *entry) runKey(v *model.FunctionVersion) string {
+	return e.key.Account + "/" + e.key.Region + "/" + e.fn.Name + "/" + v.Version + "/" + v.RevisionID
+}
+
+// find returns a function by its place and name, nil when there is none.
+func (f *Functions) find(sc store.Scope, name string) *entry {
+	f.dir.mu.RLock()
+	defer f.dir.mu.RUnlock()
+	return f.dir.entries[functions.Key(sc, name)]
+}
+
+// follow takes in what other nodes change.
+func (f *Functions) follow(ctx context.Context) error {
+	for {
+		f.dir.loading.Lock()
+		after := f.dir.after
+		f.dir.loading.Unlock()
+		for commit, err := range f.Store.Watch(ctx, after) {
+			if err != nil {
+				if ctx.Err() != nil {
+					return nil
+				}
+				f.Log.Warn("functions: reading all again", "error", err)
+				break
+			}
+			var keys []store.Key
+			for _, c := range commit.Changes {
+				if c.Key.Kind == model.KindFunction {
+					keys = append(keys, c.Key)
+				}
+			}
+			if len(keys) == 0 {
+				continue
+			}
+			if err := f.reload(ctx, keys...); err != nil {
+				f.Log.Error("functions: a change was not taken in", "error", err)
+				break
+			}
+		}
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err := f.load(ctx); err != nil {
+			select {
+			case <-ctx.Done():
+				return nil
+			case <-time.After(time.Second):
+			}
+		}
+	}
+}
+
+// ResourcePolicy returns the policy of the function, version or alias with an ARN, nil
+// when it has none, and the account that owns it.
+func (f *Functions) ResourcePolicy(_ context.Context, arn string) (*iampolicy.Policy, string, error) {
+	sc, name, qualifier, ok := splitARN(arn)
+	if !ok {
+		return nil, "", nil
+	}
+	e := f.find(sc, name)
+	if e == nil {
+		return nil, sc.Account, nil
+	}
+	return e.policies[qualifier], sc.Account, nil
+}
+
+// splitARN reads a function's ARN, with a qualifier or without.
+func splitARN(arn string) (sc store.Scope, name, qualifier string, ok bool) {
+	p := strings.Split(arn, ":")
+	if len(p) < 7 || len(p) > 8 || p[0] != "arn" || p[2] != "lambda" || p[5] != "function" {
+		return sc, "", "", false
+	}
+	if len(p) == 8 {
+		qualifier = p[7]
+	}
+	return store.Scope{Account: p[4], Region: p[3]}, p[6], qualifier, true
+}

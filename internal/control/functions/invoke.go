@@ -1,0 +1,321 @@
+package functions
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/opt"
+	"gatehouse/internal/lang/iampolicy"
+	"gatehouse/internal/model"
+	"gatehouse/internal/runtime"
+	"gatehouse/internal/store"
+)
+
+// ErrNoFunction means that an ARN leads to no function.
+var ErrNoFunction = errors.New("function not found")
+
+// ErrNotPermitted means that a function's policy does not let a service call it.
+var ErrNotPermitted = errors.New("invalid permissions on Lambda function")
+
+// A Caller is a service that calls functions in the name of one of its resources, as
+// API Gateway does for a method.
+type Caller struct {
+	Service       string // "apigateway.amazonaws.com"
+	SourceARN     string // of the method or authorizer
+	SourceAccount string
+}
+
+// Value implements iampolicy.Keys.
+func (c Caller) Value(name string) iampolicy.Value {
+	switch name {
+	case "aws:sourcearn":
+		return iampolicy.Text(c.SourceARN)
+	case "aws:sourceaccount":
+		return iampolicy.Text(c.SourceAccount)
+	}
+	return iampolicy.Value{}
+}
+
+// Permits reports whether the policy of the function, version or alias with an ARN lets
+// the service call it: ErrNoFunction or ErrNotPermitted otherwise. The policy is that of
+// exactly what the ARN names; that of the function does not stand in for an alias.
+func (f *Functions) Permits(c Caller, arn string) error {
+	sc, name, qualifier, ok := splitARN(arn)
+	if !ok {
+		return ErrNoFunction
+	}
+	e := f.find(sc, name)
+	if e == nil {
+		return ErrNoFunction
+	}
+	if v, _ := version(&e.fn, qualifier); v == nil {
+		return ErrNoFunction
+	}
+	r := &iampolicy.Request{Action: "lambda:InvokeFunction", Resource: arn, Principal: &iampolicy.Principal{Service: c.Service}, Keys: c}
+	if e.policies[qualifier].Evaluate(r).Effect != iampolicy.Allow {
+		return ErrNotPermitted
+	}
+	return nil
+}
+
+// Call invokes the function with an ARN and waits for its answer. Errors are ErrNoFunction
+// and those of runtime.Runner. Whoever calls has judged the permission (Permits, or an
+// identity's policies).
+func (f *Functions) Call(ctx context.Context, arn string, req runtime.Request) (runtime.Result, error) {
+	sc, name, qualifier, ok := splitARN(arn)
+	if !ok {
+		return runtime.Result{}, ErrNoFunction
+	}
+	t, err := f.target(ctx, sc, name, qualifier)
+	if err != nil {
+		return runtime.Result{}, err
+	}
+	return t.invoke(ctx, f, req)
+}
+
+// CallStream is Call for an answer that is read as it comes.
+func (f *Functions) CallStream(ctx context.Context, arn string, req runtime.Request) (*runtime.Stream, error) {
+	sc, name, qualifier, ok := splitARN(arn)
+	if !ok {
+		return nil, ErrNoFunction
+	}
+	t, err := f.target(ctx, sc, name, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if !t.enter() {
+		return nil, runtime.ErrThrottled
+	}
+	s, err := f.Runner.InvokeStream(ctx, t.run, req)
+	if err != nil {
+		t.leave()
+		return nil, err
+	}
+	s.Body = &countedBody{ReadCloser: s.Body, leave: sync.OnceFunc(t.leave)}
+	return s, nil
+}
+
+// countedBody counts a streamed call until its body is closed.
+type countedBody struct {
+	io.ReadCloser
+	leave func()
+}
+
+func (b *countedBody) Close() error {
+	b.leave()
+	return b.ReadCloser.Close()
+}
+
+// CallAsync accepts an event for the function with an ARN and returns its request id.
+func (f *Functions) CallAsync(ctx context.Context, arn string, req runtime.Request) (requestID string, err error) {
+	sc, name, qualifier, ok := splitARN(arn)
+	if !ok {
+		return "", ErrNoFunction
+	}
+	t, err := f.target(ctx, sc, name, qualifier)
+	if err != nil {
+		return "", err
+	}
+	return f.queue.Add(t.event(req))
+}
+
+// A target is the version that a call goes to.
+type target struct {
+	entry     *entry
+	version   *model.FunctionVersion
+	qualifier string
+	run       *runtime.Function
+	active    *atomic.Int64 // calls under way of all versions
+}
+
+// target finds what a name and qualifier lead to, choosing by weight where an alias leads
+// to two versions.
+func (f *Functions) target(ctx context.Context, sc store.Scope, name, qualifier string) (*target, error) {
+	e := f.find(sc, name)
+	if e == nil {
+		return nil, ErrNoFunction
+	}
+	v, a := version(&e.fn, qualifier)
+	if v == nil {
+		return nil, ErrNoFunction
+	}
+	if a != nil && len(a.Weights) > 0 {
+		at := rand.Float64()
+		for _, other := range slices.Sorted(maps.Keys(a.Weights)) {
+			if at -= a.Weights[other]; at < 0 {
+				v, _ = version(&e.fn, other)
+				break
+			}
+		}
+	}
+	run, err := f.runnable(ctx, e, v, qualifier)
+	if err != nil {
+		return nil, err
+	}
+	active, _ := f.active.LoadOrStore(e.key, new(atomic.Int64))
+	return &target{entry: e, version: v, qualifier: qualifier, run: run, active: active.(*atomic.Int64)}, nil
+}
+
+// runnable is a version as the runtime takes it, its code laid out.
+func (f *Functions) runnable(ctx context.Context, e *entry, v *model.FunctionVersion, qualifier string) (*runtime.Function, error) {
+	code, err := f.code.folder(ctx, part{e.key, v.CodeSHA256})
+	if err != nil {
+		return nil, err
+	}
+	opt, err := f.code.folder(ctx, layerParts(e.key.Scope(), v.Layers)...)
+	if err != nil {
+		return nil, err
+	}
+	role, name := v.Role, e.fn.Name
+	return &runtime.Function{
+		Key: e.runKey(v), ARN: arnOf(e.key.Region, e.key.Account, name, qualifier), Name: name, Version: v.Version,
+		Runtime: v.Runtime, Handler: v.Handler, Code: code, Layers: opt, Env: v.Environment,
+		Memory: v.Memory, Storage: v.Storage, Timeout: time.Duration(v.Timeout) * time.Second,
+		Region: e.key.Region, LogGroup: logGroup(&e.fn, v),
+		Credentials: func(ctx context.Context) (runtime.Credentials, error) { return f.Credentials(ctx, role, name) },
+	}, nil
+}
+
+// enter counts a call against the function's reserved concurrency.
+func (t *target) enter() bool {
+	n := t.active.Add(1)
+	if r := t.entry.fn.Reserved; r != nil && n > int64(*r) {
+		t.active.Add(-1)
+		return false
+	}
+	return true
+}
+
+func (t *target) leave() { t.active.Add(-1) }
+
+// invoke makes a call and counts it until it ends, which may be after the caller left.
+func (t *target) invoke(ctx context.Context, f *Functions, req runtime.Request) (runtime.Result, error) {
+	if !t.enter() {
+		return runtime.Result{}, runtime.ErrThrottled
+	}
+	type answer struct {
+		res runtime.Result
+		err error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		defer t.leave()
+		res, err := f.Runner.Invoke(context.WithoutCancel(ctx), t.run, req)
+		done <- answer{res, err}
+	}()
+	select {
+	case a := <-done:
+		return a.res, a.err
+	case <-ctx.Done():
+		return runtime.Result{}, ctx.Err()
+	}
+}
+
+// event is an asynchronous call with the function's settings for those.
+func (t *target) event(req runtime.Request) runtime.Event {
+	e := runtime.Event{Function: t.run, Request: req, Retries: runtime.DefaultRetries}
+	q := t.qualifier
+	if q == "" {
+		q = latest
+	}
+	if s, ok := t.entry.fn.Events[q]; ok {
+		if s.Retries != nil {
+			e.Retries = *s.Retries
+		}
+		if s.MaxAge != nil {
+			e.MaxAge = time.Duration(*s.MaxAge) * time.Second
+		}
+	}
+	return e
+}
+
+// Invoke calls a function.
+func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda.InvokeOutput, error) {
+	name, qualifier, err := named(ctx, in.FunctionName, in.Qualifier)
+	if err != nil {
+		return nil, err
+	}
+	if err := unsupported(map[string]bool{"DurableExecutionName": in.DurableExecutionName != nil, "TenantId": in.TenantId != nil}); err != nil {
+		return nil, err
+	}
+	req := runtime.Request{Payload: in.Payload, InvokedARN: functionARN(ctx, name, qualifier)}
+	if len(in.Payload) > 0 && !json.Valid(in.Payload) {
+		return nil, lambda.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON")
+	}
+	if in.ClientContext != nil {
+		b, err := base64.StdEncoding.DecodeString(*in.ClientContext)
+		if err != nil || !json.Valid(b) {
+			return nil, lambda.InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+		}
+		req.ClientContext = string(b)
+	}
+	t, err := f.target(ctx, scope(ctx), name, qualifier)
+	if errors.Is(err, ErrNoFunction) {
+		return nil, notFound(ctx, name, qualifier)
+	}
+	if err != nil {
+		return nil, err
+	}
+	switch opt.Text(in.InvocationType) {
+	case string(lambda.InvocationTypeDryRun):
+		return &lambda.InvokeOutput{StatusCode: opt.Of(int32(204))}, nil
+	case string(lambda.InvocationTypeEvent):
+		if _, err := f.queue.Add(t.event(req)); err != nil {
+			return nil, refusal(err)
+		}
+		return &lambda.InvokeOutput{StatusCode: opt.Of(int32(202))}, nil
+	}
+	res, err := t.invoke(ctx, f, req)
+	if err != nil {
+		return nil, refusal(err)
+	}
+	out := &lambda.InvokeOutput{
+		StatusCode: opt.Of(int32(200)), Payload: res.Payload, FunctionError: opt.NonZero(res.FunctionError), ExecutedVersion: &t.version.Version,
+	}
+	if opt.Text(in.LogType) == "Tail" {
+		out.LogResult = opt.Of(base64.StdEncoding.EncodeToString(res.LogTail))
+	}
+	return out, nil
+}
+
+// InvokeAsync is the old form of an asynchronous call.
+func (f *Functions) InvokeAsync(ctx context.Context, in *lambda.InvokeAsyncInput) (*lambda.InvokeAsyncOutput, error) {
+	defer in.InvokeArgs.Close()
+	payload, err := io.ReadAll(io.LimitReader(in.InvokeArgs, runtime.MaxAsyncPayload+1))
+	if err != nil {
+		return nil, lambda.InvalidRequestContentException("The request body could not be read")
+	}
+	event := lambda.InvocationTypeEvent
+	if _, err := f.Invoke(ctx, &lambda.InvokeInput{FunctionName: in.FunctionName, InvocationType: &event, Payload: payload}); err != nil {
+		return nil, err
+	}
+	return &lambda.InvokeAsyncOutput{Status: opt.Of(int32(202))}, nil
+}
+
+// refusal is the runtime's error in Lambda's terms.
+func refusal(err error) error {
+	var contained *runtime.NotContainedError
+	var unknown *runtime.RuntimeError
+	switch {
+	case errors.Is(err, runtime.ErrThrottled), errors.Is(err, runtime.ErrQueueFull):
+		return lambda.TooManyRequestsException("Rate Exceeded.")
+	case errors.Is(err, runtime.ErrPayloadTooLarge):
+		return lambda.RequestTooLargeException(fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", runtime.MaxPayload))
+	case errors.As(err, &contained), errors.As(err, &unknown):
+		return lambda.InvalidRuntimeException(err.Error())
+	case errors.Is(err, runtime.ErrClosed):
+		return lambda.ServiceException("The server is shutting down.")
+	}
+	return err
+}
