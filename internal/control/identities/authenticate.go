@@ -58,6 +58,10 @@ func (s *Service) Authenticate(r *http.Request, service string) (awsapi.Authenti
 	res, err := s.verifier.Verify(r.Context(), svc, sigv4.FromHTTP(r))
 	if err != nil {
 		if e, ok := errors.AsType[*sigv4.Error](err); ok && e.Kind == sigv4.Missing && service == "s3" {
+			if r.URL.Query().Has("AWSAccessKeyId") { // pre-signed by version 2, as boto3 does unless told otherwise
+				return awsapi.Authentication{}, awserr.New("InvalidRequest", http.StatusBadRequest,
+					"The authorization mechanism you have provided is not supported. Please use AWS4-HMAC-SHA256.").Because(err)
+			}
 			return awsapi.Authentication{}, nil
 		}
 		return awsapi.Authentication{}, translate(err)
