@@ -120,6 +120,18 @@ func TestPublicPolicies(t *testing.T) {
 
 var restrict = &types.PublicAccessBlockConfiguration{RestrictPublicBuckets: new(true)}
 
+// Whoever signs by a mechanism that is not served is told so, and is not taken for nobody.
+func TestSignatureVersion2(t *testing.T) {
+	s, _ := start(t, false)
+	res, err := http.Get(s.url + "/bucket/k?AWSAccessKeyId=root&Expires=4000000000&Signature=AAAAAAAAAAAAAAAAAAAAAAAAAAA%3D")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if body := text(t, res); res.StatusCode != 400 || !strings.Contains(body, "Please use AWS4-HMAC-SHA256") {
+		t.Errorf("status %d: %s", res.StatusCode, body)
+	}
+}
+
 func TestPoliciesAreChecked(t *testing.T) {
 	_, c := start(t, false)
 	for name, statements := range map[string]string{
