@@ -18,8 +18,9 @@ import (
 // DatabaseFile is the name of the SQLite database in the data folder.
 const DatabaseFile = "gatehouse.db"
 
-// sqliteReaders is how many Views can run at once.
-const sqliteReaders = 4
+// sqliteReaders is how many Views can run at once. A backup takes one for long, and a
+// View within a View takes two.
+const sqliteReaders = 8
 
 // A sqliteDB is one SQLite file: one writing connection and several reading ones,
 // which see the state at their beginning while the writer goes on (WAL).
@@ -53,13 +54,13 @@ func openSQLite(ctx context.Context, dir string) (_ *sqliteDB, err error) {
 	if err = private(d.path); err != nil {
 		return nil, err
 	}
-	if d.writing, err = sql.Open("sqlite", d.dsn("synchronous(FULL)", "journal_size_limit(67108864)")); err != nil {
+	if d.writing, err = sql.Open("sqlite", d.dsn("synchronous(FULL)", "journal_size_limit(67108864)", "cache_size(-8192)")); err != nil {
 		return nil, d.explain(err)
 	}
 	if err := migrate(ctx, goose.DialectSQLite3, d.writing); err != nil {
 		return nil, fmt.Errorf("store: %s: %w", d.path, d.explain(err))
 	}
-	if d.reading, err = sql.Open("sqlite", d.dsn("query_only(1)")); err != nil {
+	if d.reading, err = sql.Open("sqlite", d.dsn("query_only(1)", "cache_size(-2048)")); err != nil {
 		return nil, d.explain(err)
 	}
 	if d.writers, err = sqliteSessions(ctx, d.writing, 1); err != nil {
@@ -86,7 +87,7 @@ func (d *sqliteDB) dsn(pragmas ...string) string {
 	u := url.URL{Scheme: "file", Path: d.path, OmitHost: true}
 	// Only a database without tables takes the first: free pages can be given back.
 	pragmas = append([]string{"auto_vacuum(INCREMENTAL)", "busy_timeout(5000)", "journal_mode(WAL)", "foreign_keys(1)", "trusted_schema(0)",
-		"cache_size(-16384)", "temp_store(MEMORY)"}, pragmas...)
+		"temp_store(MEMORY)"}, pragmas...)
 	u.RawQuery = url.Values{"_pragma": pragmas}.Encode()
 	return u.String()
 }
