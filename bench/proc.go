@@ -21,6 +21,10 @@ type process struct {
 // launch starts a command pinned to cpus, a list as taskset takes it, and waits until
 // addr accepts connections.
 func launch(name, cpus, addr string, argv ...string) (*process, error) {
+	if c, err := net.Dial("tcp", addr); err == nil {
+		c.Close()
+		return nil, fmt.Errorf("%s is in use: is another measurement running?", addr)
+	}
 	cmd := exec.Command("taskset", append([]string{"-c", cpus}, argv...)...)
 	cmd.Stderr = os.Stderr
 	if err := cmd.Start(); err != nil {

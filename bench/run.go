@@ -130,6 +130,11 @@ func run(args []string) error {
 			return fmt.Errorf("%s: %w", sc.name, err)
 		}
 	}
+	if *only == "" || slices.Contains(strings.Split(*only, ","), "p99") {
+		if err := latency(host, prefix, *rounds, *length, wrk(64, "/1k", "", dir, host)); err != nil {
+			return err
+		}
+	}
 	if *idle > 0 && (*only == "" || strings.Contains(*only, "idle")) {
 		return measureIdle(nginx, front, *idle, host, prefix)
 	}
