@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gatehouse/internal/plan"
+	"gatehouse/internal/trust"
 )
 
 // A Record is what is known about an exchange when its answer was sent. It is valid
@@ -22,6 +23,9 @@ type Record struct {
 	Cause      string // for the log only; "" when there is none
 	Start      time.Time
 	Latency    time.Duration
+
+	// Client is the verdict on the client's certificate; nil where none was asked for.
+	Client *trust.Verdict
 
 	IntegrationLatency time.Duration
 	IntegrationStatus  int
@@ -42,10 +46,11 @@ func (x *exchange) observe() {
 	if x.g.Observer == nil {
 		return
 	}
+	x.attribute()
 	r := Record{
 		Stage: x.stage, Method: x.method, RequestID: x.requestID, ExtendedID: x.extendedID, HTTPMethod: x.req.Method,
 		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: x.g.now().Sub(x.start),
-		IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, x: x,
+		Client: x.client, IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, x: x,
 	}
 	if x.refusal != nil {
 		r.Reason = x.refusal.Reason
@@ -56,4 +61,16 @@ func (x *exchange) observe() {
 		r.Reason, r.Cause = "answer-broken-off", x.backend.problem
 	}
 	x.g.Observer.Done(&r)
+}
+
+// attribute finds the API that a request was for whose client certificate was refused: its
+// answer does not depend on that, but it is logged for the API that the domain maps to
+// (logging-and-metrics, section 1).
+func (x *exchange) attribute() {
+	if x.stage != nil || x.client == nil || x.client.Refusal == nil {
+		return
+	}
+	if x.domain = x.plan.Host(x.host).Domain; x.domain != nil && x.arriveByMapping() == nil {
+		x.route()
+	}
 }

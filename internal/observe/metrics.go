@@ -27,7 +27,10 @@ type Metrics struct {
 	refusals *prometheus.CounterVec
 	engine   *prometheus.CounterVec
 	revision prometheus.Gauge
+	clients  *prometheus.CounterVec
 	days     *prometheus.GaugeVec
+	registry *prometheus.Registry
+	held     certificates
 
 	series sync.Map // *plan.Stage to *stageSeries: children are resolved once per stage
 }
@@ -51,15 +54,17 @@ func NewMetrics() *Metrics {
 	r := prometheus.NewRegistry()
 	buckets := []float64{.0005, .001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10, 30}
 	m := &Metrics{
+		registry: r,
 		requests: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_requests_total", Help: "Requests answered, by API, stage and status."}, []string{"api", "stage", "status"}),
 		latency:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gatehouse_request_duration_seconds", Help: "Time from a request's head to the end of its answer.", Buckets: buckets}, []string{"api", "stage"}),
 		backend:  prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "gatehouse_integration_duration_seconds", Help: "Time until the head of the backend's answer.", Buckets: buckets}, []string{"api", "stage"}),
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_refusals_total", Help: "Requests that the gateway answered itself, by reason."}, []string{"reason"}),
 		engine:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_engine_refusals_total", Help: "Messages that an HTTP engine refused, by status and reason; status 0 was dropped without an answer."}, []string{"status", "reason"}),
+		clients:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_client_certificate_refusals_total", Help: "Requests refused for their client certificate, by reason code."}, []string{"code"}),
 		revision: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_plan_revision", Help: "Store revision of the plan that is served."}),
 		days:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatehouse_certificate_expiry_timestamp_seconds", Help: "When a domain's certificate ends, in Unix seconds."}, []string{"domain"}),
 	}
-	r.MustRegister(m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(&m.held, m.clients, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 	return m
 }
@@ -67,10 +72,23 @@ func NewMetrics() *Metrics {
 // ServeHTTP answers with all metrics in Prometheus' text form.
 func (m *Metrics) ServeHTTP(w http.ResponseWriter, r *http.Request) { m.handler.ServeHTTP(w, r) }
 
+// Gauge adds a gauge whose value f gives when metrics are read.
+func (m *Metrics) Gauge(name, help string, f func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, f))
+}
+
+// Counter adds a counter whose value f gives when metrics are read.
+func (m *Metrics) Counter(name, help string, f func() float64) {
+	m.registry.MustRegister(prometheus.NewCounterFunc(prometheus.CounterOpts{Name: name, Help: help}, f))
+}
+
 // Done counts a finished request. It implements gateway.Observer.
 func (m *Metrics) Done(r *gateway.Record) {
 	if r.Reason != "" {
 		m.refusals.WithLabelValues(r.Reason).Inc()
+	}
+	if r.Client != nil && r.Client.Refusal != nil {
+		m.clients.WithLabelValues(r.Client.Refusal.Reason.Code()).Inc()
 	}
 	s := m.of(r.Stage)
 	s.latency.Observe(r.Latency.Seconds())
@@ -107,16 +125,8 @@ func (m *Metrics) Refused(_ *message.Conn, status int, reason string) {
 // Plan tells which plan is served, and forgets what belongs to stages that are not in it.
 func (m *Metrics) Plan(p *plan.Plan) {
 	m.revision.Set(float64(p.Revision))
-	served := map[*plan.Stage]bool{nowhere: true}
-	for s := range p.Stages {
-		served[s] = true
-	}
-	m.series.Range(func(k, _ any) bool {
-		if !served[k.(*plan.Stage)] {
-			m.series.Delete(k)
-		}
-		return true
-	})
+	m.held.plan.Store(p)
+	forgetStages(&m.series, p)
 	m.days.Reset()
 	for d := range p.Domains {
 		if c := d.Certificate; c != nil && c.Leaf != nil {

@@ -28,6 +28,8 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.backup(w, r)
 	case name == "restore" && r.Method == http.MethodPost:
 		s.restore(w, r)
+	case strings.HasPrefix(name, decisionsPrefix) && isRead(r):
+		s.explain(w, r, strings.TrimPrefix(name, decisionsPrefix))
 	case (name == "reset" || name == "clock") && s.config.Dev:
 		s.devOperation(w, r, name)
 	default:

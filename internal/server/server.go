@@ -57,6 +57,8 @@ type Server struct {
 	revocation *revocations
 	domains    domainTable
 	metrics    *observe.Metrics
+	logs       *observe.Logs
+	decisions  *observe.Decisions
 	events     *logstore.Store
 	logGroups  *logs.Logs
 
@@ -137,7 +139,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.backend = &upstream.Client{Control: s.egress()}
-	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.metrics, Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
+	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Publish: s.publish}
 	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {
@@ -198,6 +200,7 @@ func (s *Server) publish(p *plan.Plan) {
 	s.revocation.publish(p)
 	s.gateway.Publish(p)
 	s.metrics.Plan(p)
+	s.logs.Plan(p)
 }
 
 // Ready is closed when all ports answer.
@@ -224,6 +227,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
 	run("events", s.events.Run)
+	run("decisions", s.decisions.Run)
 	run("log groups", s.logGroups.Run)
 	run("counters", func(ctx context.Context) error { return s.counters.Run(ctx, countersGrace) })
 

@@ -1,0 +1,44 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"gatehouse/internal/observe"
+)
+
+// observers makes what watches every request: metrics, logs and decision records.
+func (s *Server) observers() observe.Observers {
+	s.logs = &observe.Logs{Store: s.events}
+	s.decisions = observe.NewDecisions(s.log)
+	s.metrics.Counter("gatehouse_log_lines_dropped_total", "Log lines that found the queue of the log store full.", func() float64 { return float64(s.events.Stats().Dropped) })
+	s.metrics.Counter("gatehouse_log_lines_failed_total", "Log lines that could not be written.", func() float64 { return float64(s.events.Stats().Failed) })
+	s.metrics.Gauge("gatehouse_log_bytes", "Size of the log store's files.", func() float64 { return float64(s.events.Stats().Bytes) })
+	s.metrics.Gauge("gatehouse_plan_problems", "Units that do not compile: their last good version is served.", func() float64 { return float64(len(s.compiler.Problems())) })
+	return observe.Observers{s.metrics, s.logs, s.decisions}
+}
+
+// decisionsPrefix is followed by an extended request id, or a request id.
+const decisionsPrefix = "decisions/"
+
+// explanation is the answer of /_gatehouse/decisions/{id}.
+type explanation struct {
+	Decisions []observe.Decision `json:"decisions"`
+	// Window is how many requests are kept of each sort: refused, and served.
+	Window int `json:"window"`
+}
+
+// explain tells how and why a recent request was answered as it was: by extended request id,
+// or all requests with a request id, which clients may choose.
+func (s *Server) explain(w http.ResponseWriter, r *http.Request, id string) {
+	s.signed(w, r, "gatehouse:Explain", func(context.Context) error {
+		found := s.decisions.Find(id)
+		if len(found) == 0 {
+			http.Error(w, fmt.Sprintf("no decision about request %q: the newest %d requests that were refused are kept by this node, and the newest %d that were served", id, observe.Window, observe.Window), http.StatusNotFound)
+			return nil
+		}
+		writeJSON(w, http.StatusOK, explanation{found, observe.Window})
+		return nil
+	})
+}
