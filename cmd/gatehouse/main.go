@@ -41,6 +41,7 @@ var commands = []command{
 	{"env", "print export lines that point AWS clients here", env},
 	{"backup", "write a backup of the store to a file", backup},
 	{"restore", "fill an empty data folder from a backup", restore},
+	{"truststore", "say what another trust store would mean to a domain name's clients", trustStore},
 	{"health", "ask a running server whether it is ready", health},
 	{"version", "print the version", printVersion},
 }

@@ -108,6 +108,9 @@ func (x *exchange) checkConnection(ctx context.Context, target plan.Target) erro
 		refused.Cause = r
 		return &refused
 	}
+	if x.g.Clients != nil {
+		x.g.Clients.Saw(d.Name, x.client, x.start)
+	}
 	return nil
 }
 

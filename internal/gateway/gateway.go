@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/trust"
 )
 
 // Gateway serves requests with the plan that was published last. Its fields are set
@@ -31,6 +32,9 @@ type Gateway struct {
 	// PlainDomains serves domains without mutual TLS on the plain listener too.
 	PlainDomains bool
 
+	// Clients is told of each request that a trusted client certificate came with; may be nil.
+	Clients Clients
+
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 
@@ -42,6 +46,11 @@ type Gateway struct {
 // block and must not keep the record, which is reused.
 type Observer interface {
 	Done(r *Record)
+}
+
+// Clients remembers which client certificates were used on a domain. Saw must not block.
+type Clients interface {
+	Saw(domain string, v *trust.Verdict, now time.Time)
 }
 
 // Publish makes p the plan of all later requests.

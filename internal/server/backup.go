@@ -13,13 +13,15 @@ import (
 // signed runs an operation for a caller who signed for the service "gatehouse" and may do
 // action ("gatehouse:Backup").
 func (s *Server) signed(w http.ResponseWriter, r *http.Request, action string, op func(ctx context.Context) error) {
+	ctx := r.Context()
 	auth, err := s.identities.Authenticate(r, "gatehouse")
 	if err == nil {
 		call := &awsapi.Call{Account: auth.Identity.Account, Region: auth.Region, Service: "gatehouse", Identity: auth.Identity}
-		err = s.identities.Authorize(r.Context(), awsapi.Access{Call: call, Action: action, Resource: "*", Request: r})
+		ctx = awsapi.WithCall(ctx, call)
+		err = s.identities.Authorize(ctx, awsapi.Access{Call: call, Action: action, Resource: "*", Request: r})
 	}
 	if err == nil {
-		err = op(r.Context())
+		err = op(ctx)
 	}
 	if err == nil {
 		return

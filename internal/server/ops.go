@@ -26,6 +26,8 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.serveMetrics(w, r)
 	case name == "backup" && isRead(r):
 		s.backup(w, r)
+	case name == "truststore" && isRead(r):
+		s.planTrustStore(w, r)
 	case name == "restore" && r.Method == http.MethodPost:
 		s.restore(w, r)
 	case strings.HasPrefix(name, decisionsPrefix) && isRead(r):

@@ -21,6 +21,7 @@ import (
 	"gatehouse/internal/counter"
 	"gatehouse/internal/counter/valkey"
 	"gatehouse/internal/edge"
+	"gatehouse/internal/edge/seen"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
@@ -55,6 +56,7 @@ type Server struct {
 	compiler   *compile.Compiler
 	terminator *edge.Terminator
 	revocation *revocations
+	clients    *seen.Book
 	domains    domainTable
 	metrics    *observe.Metrics
 	logs       *observe.Logs
@@ -149,6 +151,8 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.gateway.Verifier = &sigv4.Verifier{Keys: s.identities} // --dev's leniency is for management calls alone
 	s.gateway.ExecuteAPI = sigv4.ExecuteAPI(maxInvokeBody)
 	s.revocation = newRevocations(s)
+	s.openClients()
+	s.gateway.Clients = s.clients
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
@@ -224,6 +228,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("compiler", s.compiler.Run)
 	run("store", s.store.Run)
 	run("revocation", s.revocation.run)
+	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
 	run("backends", s.backend.Run)
 	run("events", s.events.Run)
