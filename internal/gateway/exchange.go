@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/mapping"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
@@ -50,6 +51,8 @@ type exchange struct {
 	open     bool // answer must be closed
 	streamed stream
 	backend  backendFacts
+
+	asked, answered expression.BodyReader // what mappings read of the two bodies
 
 	call mapping.Call // what the templates of the exchange share
 

@@ -5,8 +5,6 @@ import (
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
-	"gatehouse/internal/lang/jsonpath"
-	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
 )
@@ -48,7 +46,10 @@ func (x *exchange) responseValue(m *plan.Mapped, from responseSource) (string, b
 	case expression.Body:
 		return string(from.body()), len(from.body()) > 0, nil
 	case expression.BodyPath:
-		v, ok, err := bodyValue(m.Path, from.body())
+		if x.answered.Text == "" {
+			x.answered.Text = string(from.body())
+		}
+		v, ok, err := x.answered.Eval(m.Path)
 		if err != nil {
 			return "", false, &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Kind: "InternalServerErrorException",
 				Executing: true, Reason: "invalid-json", Cause: err}
@@ -59,39 +60,14 @@ func (x *exchange) responseValue(m *plan.Mapped, from responseSource) (string, b
 	return v, ok, nil
 }
 
-// bodyValue reads a JSONPath from a body that may be JSON: it is parsed only when it
-// begins like it (routing-and-integrations, section 7).
-func bodyValue(path *jsonpath.Path, body []byte) (string, bool, error) {
-	text := strings.TrimSpace(string(body))
-	if text == "" || strings.IndexByte("{[\"'", text[0]) < 0 {
-		return "", false, nil
-	}
-	root, err := ojson.Parse(text, ojson.Limits{})
-	if err != nil {
-		return "", false, err
-	}
-	r, err := path.Eval(root, nil)
-	if err != nil || !r.Found() {
-		return "", false, err
-	}
-	if r.List == nil && r.Value.Kind() == ojson.String {
-		return r.Value.Text(), true, nil
-	}
-	return string(r.Append(nil, ojson.Smart)), true, nil
-}
-
 // mappedValue evaluates the right-hand side of a request mapping. A body that begins like
 // JSON and is none was refused before (checkBodyMappings).
 func (x *exchange) mappedValue(m *plan.Mapped) (string, bool) {
 	if m.From.Source != expression.BodyPath {
 		return x.value(m.From)
 	}
-	body, err := x.readBody()
-	if err != nil {
-		return "", false
-	}
-	v, ok, err := bodyValue(m.Path, body)
-	return v, ok && err == nil && v != ""
+	v, ok, err := x.asked.Eval(m.Path)
+	return v, ok && err == nil
 }
 
 // checkBodyMappings refuses a request whose body mappings cannot be evaluated.
@@ -108,7 +84,10 @@ func (x *exchange) checkBodyMappings(i *plan.Integration) error {
 		if m.Path == nil {
 			continue
 		}
-		if _, _, err := bodyValue(m.Path, body); err != nil {
+		if x.asked.Text == "" {
+			x.asked.Text = string(body)
+		}
+		if _, _, err := x.asked.Eval(m.Path); err != nil {
 			return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Invalid JSON in request body", Kind: "BadRequestException",
 				Executing: true, Reason: "invalid-json", Cause: err}
 		}
