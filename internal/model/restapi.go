@@ -99,7 +99,7 @@ type IntegrationResponse struct {
 	StatusCode         string             `json:"statusCode"`
 	SelectionPattern   *string            `json:"selectionPattern,omitempty"` // a Java regular expression; nil when never sent, which answers show
 	ResponseParameters map[string]string  `json:"responseParameters,omitempty"`
-	ResponseTemplates  map[string]*string `json:"responseTemplates,omitempty"` // nil template: shown as null
+	ResponseTemplates  map[string]*string `json:"responseTemplates"` // nil template: shown as null; nil map: never given
 	ContentHandling    string             `json:"contentHandling,omitempty"`
 }
 

@@ -44,6 +44,9 @@ type service struct {
 	Greedy sourced[[]string] `json:"greedy"`
 	// Unwrapped lists operations whose only output member is itself the XML root.
 	Unwrapped sourced[[]string] `json:"unwrapped"`
+	// Sparse lists members, "Shape.member", that are maps of scalars whose null values are
+	// kept, in requests and answers.
+	Sparse sourced[[]string] `json:"sparse"`
 }
 
 // sourced is a correction together with where it is known from.
@@ -84,6 +87,14 @@ func (s *service) apply(m *model) error {
 			return fmt.Errorf("%s: %s: no label to make greedy", s.Package, name)
 		}
 		op.HTTP.RequestURI = strings.TrimSuffix(op.HTTP.RequestURI, "}") + "+}"
+	}
+	for _, name := range s.Sparse.Value {
+		shape, member, _ := strings.Cut(name, ".")
+		sh := m.Shapes.get(shape)
+		if sh == nil || sh.Members.get(member) == nil || m.Shapes.get(sh.Members.get(member).Shape).Type != "map" {
+			return fmt.Errorf("%s: %s: no map to make sparse", s.Package, name)
+		}
+		sh.Members.get(member).Sparse = true
 	}
 	for _, name := range s.Operations {
 		if m.Operations.get(name) == nil {

@@ -66,6 +66,9 @@ func memberNotes(name string, m *modelMember, sh *modelShape) string {
 	if sh.requires(name) {
 		notes = append(notes, "required")
 	}
+	if m.Sparse {
+		notes = append(notes, "nil values are sent as null")
+	}
 	switch {
 	case sh.Payload == name:
 		notes = append(notes, "the body")
@@ -112,6 +115,8 @@ func (p *pkg) memberType(m *modelMember) string {
 		return "io.ReadCloser"
 	case sh.scalar(), sh.Type == "structure":
 		return "*" + p.valueType(m.Shape)
+	case m.Sparse:
+		return "map[string]*" + p.valueType(sh.Value.Shape)
 	}
 	return p.valueType(m.Shape)
 }

@@ -62,6 +62,7 @@ type modelShape struct {
 }
 
 type modelMember struct {
+	Sparse        bool     `json:"-"` // null values of a map are kept
 	Shape         string   `json:"shape"`
 	Location      string   `json:"location"`
 	LocationName  string   `json:"locationName"`

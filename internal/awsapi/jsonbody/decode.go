@@ -105,12 +105,17 @@ func decodeMap(tree any, sh *schema.Shape, v reflect.Value) error {
 		return unexpected(tree, sh)
 	}
 	out := reflect.MakeMapWithSize(v.Type(), len(object))
+	sparse := v.Type().Elem().Kind() == reflect.Pointer // null values are kept, as nil
 	for key, value := range object {
-		if value == nil {
+		if value == nil && !sparse {
 			continue
 		}
 		e := reflect.New(v.Type().Elem()).Elem()
-		if err := decodeInto(value, sh.Elem.Shape, e); err != nil {
+		if value == nil {
+			out.SetMapIndex(reflect.ValueOf(key), e)
+			continue
+		}
+		if err := decodeInto(value, sh.Elem.Shape, scalar.Make(e)); err != nil {
 			return err
 		}
 		out.SetMapIndex(reflect.ValueOf(key), e)

@@ -94,7 +94,15 @@ func appendMap(dst []byte, sh *schema.Shape, v reflect.Value) []byte {
 			dst = append(dst, ',')
 		}
 		dst = append(AppendString(dst, k), ':')
-		dst = appendValue(dst, sh.Elem, v.MapIndex(reflect.ValueOf(k)))
+		value := v.MapIndex(reflect.ValueOf(k))
+		if value.Kind() == reflect.Pointer { // a sparse map
+			if value.IsNil() {
+				dst = append(dst, "null"...)
+				continue
+			}
+			value = value.Elem()
+		}
+		dst = appendValue(dst, sh.Elem, value)
 	}
 	return append(dst, '}')
 }

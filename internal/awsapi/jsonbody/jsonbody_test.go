@@ -178,3 +178,18 @@ func BenchmarkAppend(b *testing.B) {
 		buf = Append(buf[:0], sh, in)
 	}
 }
+
+// Templates of null are kept: the service answers them.
+func TestNullValuesOfSparseMaps(t *testing.T) {
+	in, sh := &apigateway.PutIntegrationResponseInput{}, apigateway.Service().Shape("PutIntegrationResponseRequest")
+	if err := Decode([]byte(`{"responseTemplates":{"a/b":null,"c/d":"x"},"responseParameters":{"p":null}}`), sh, in); err != nil {
+		t.Fatal(err)
+	}
+	if v, ok := in.ResponseTemplates["a/b"]; !ok || v != nil || *in.ResponseTemplates["c/d"] != "x" || len(in.ResponseParameters) != 0 {
+		t.Errorf("decoded %v, %v", in.ResponseTemplates, in.ResponseParameters)
+	}
+	out := &apigateway.IntegrationResponse{ResponseTemplates: in.ResponseTemplates}
+	if got := string(Append(nil, apigateway.Service().Shape("IntegrationResponse"), out)); got != `{"responseTemplates":{"a/b":null,"c/d":"x"}}` {
+		t.Errorf("encoded %s", got)
+	}
+}

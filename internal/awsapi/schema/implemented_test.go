@@ -144,8 +144,14 @@ func checkType(t *testing.T, sh *schema.Shape, typ reflect.Type, seen map[reflec
 		return
 	}
 	switch sh.Kind {
-	case schema.List, schema.Map:
+	case schema.List:
 		checkType(t, sh.Elem.Shape, typ.Elem(), seen)
+	case schema.Map:
+		elem := typ.Elem()
+		if elem.Kind() == reflect.Pointer { // a sparse map
+			elem = elem.Elem()
+		}
+		checkType(t, sh.Elem.Shape, elem, seen)
 	case schema.Structure:
 		checkStruct(t, sh, typ, seen)
 	}

@@ -44,7 +44,7 @@ func (s *RestAPIs) PutIntegrationResponse(ctx context.Context, in *apigateway.Pu
 		if in.ResponseTemplates != nil {
 			r.ResponseTemplates = map[string]*string{}
 			for contentType, text := range in.ResponseTemplates {
-				r.ResponseTemplates[contentType] = opt.NonZero(text) // an empty template is answered as null
+				r.ResponseTemplates[contentType] = opt.NonZero(opt.Value(text)) // an empty template is answered as null
 			}
 		}
 		if err := checkIntegrationResponse(m, r); err != nil {
@@ -177,13 +177,8 @@ func wireIntegrationResponse(r *model.IntegrationResponse) *apigateway.Integrati
 		StatusCode:         &r.StatusCode,
 		SelectionPattern:   r.SelectionPattern,
 		ResponseParameters: opt.Map(r.ResponseParameters),
+		ResponseTemplates:  r.ResponseTemplates,
 		ContentHandling:    opt.Convert[apigateway.ContentHandlingStrategy](r.ContentHandling),
-	}
-	if r.ResponseTemplates != nil {
-		out.ResponseTemplates = map[string]string{}
-		for contentType, text := range r.ResponseTemplates {
-			out.ResponseTemplates[contentType] = opt.Value(text)
-		}
 	}
 	return out
 }

@@ -1319,7 +1319,7 @@ type IntegrationResponse struct {
 	StatusCode         *string
 	SelectionPattern   *string
 	ResponseParameters map[string]string
-	ResponseTemplates  map[string]string
+	ResponseTemplates  map[string]*string // nil values are sent as null
 	ContentHandling    *ContentHandlingStrategy
 }
 
@@ -1484,7 +1484,7 @@ type PutIntegrationResponseInput struct {
 	StatusCode         *string // required, path
 	SelectionPattern   *string
 	ResponseParameters map[string]string
-	ResponseTemplates  map[string]string
+	ResponseTemplates  map[string]*string // nil values are sent as null
 	ContentHandling    *ContentHandlingStrategy
 }
 
