@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"crypto/subtle"
 	"encoding/json"
 	"net"
@@ -28,6 +29,11 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.backup(w, r)
 	case name == "truststore" && isRead(r):
 		s.planTrustStore(w, r)
+	case name == "revocation" && isRead(r):
+		s.signed(w, r, "gatehouse:GetRevocation", func(context.Context) error {
+			writeJSON(w, http.StatusOK, s.revocation.manager.Reports())
+			return nil
+		})
 	case name == "restore" && r.Method == http.MethodPost:
 		s.restore(w, r)
 	case strings.HasPrefix(name, decisionsPrefix) && isRead(r):

@@ -129,6 +129,10 @@ func TestRevocation(t *testing.T) {
 	}
 	all("rolled back to an older list", 403)
 
+	if status, body := operation(t, g, "/_gatehouse/revocation"); status != 200 || !strings.Contains(body, `"domain":"api.example.test"`) || !strings.Contains(body, `"number":"2"`) {
+		t.Errorf("report: %d %s", status, body)
+	}
+
 	d.g = g.Restart(t)
 	d.s3 = s3.NewFromConfig(d.g.AWS(t), func(o *s3.Options) { o.UsePathStyle = true })
 	d.c = apigateway.NewFromConfig(d.g.AWS(t))

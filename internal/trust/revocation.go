@@ -40,6 +40,9 @@ type Revocation struct {
 	// AcceptUncovered accepts, in HardFail, a certificate for which no source exists: no
 	// CRL by its issuer, no distribution point, no OCSP responder.
 	AcceptUncovered bool
+	// Judged, when set, is told of each verdict that is made anew, for counting and the log.
+	// It must not block.
+	Judged func(*Verdict)
 }
 
 // A Responder asks others about certificates of verified paths. Its methods may wait,
@@ -100,6 +103,13 @@ const unknownLife = 10 * time.Second
 
 // apply adds what revocation says to the verdict on a good path.
 func (r *Revocation) apply(ctx context.Context, v *Verdict, now time.Time) {
+	r.check(ctx, v, now)
+	if r.Judged != nil {
+		r.Judged(v)
+	}
+}
+
+func (r *Revocation) check(ctx context.Context, v *Verdict, now time.Time) {
 	nodes := v.Path.nodes
 	if r.Deny != nil {
 		if why, ok := r.Deny.match(nodes[0]); ok {

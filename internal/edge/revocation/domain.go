@@ -22,6 +22,7 @@ type domain struct {
 	sources []*source // configured
 	points  []*source // taken from certificates
 	good    map[*source]goodCopy
+	counts  *counts
 	// problems of the data in use, as of the last rebuild.
 	problems []string
 }
@@ -101,6 +102,7 @@ func (d *domain) rebuild() {
 	d.problems = nil
 	r := d.Settings.Blank()
 	r.Source = &asker{d.m, d, d.Domain}
+	r.Judged = d.counts.judged
 	r.CRLs = d.buildCRLs(base.Bundle)
 	if d.Settings.Deny != "" {
 		r.Deny = d.list(d.Settings.Deny)

@@ -173,7 +173,7 @@ func (m *Manager) Apply(ctx context.Context, d Domain) {
 	m.mu.Lock()
 	dom := m.domains[d.Name]
 	if dom == nil {
-		dom = &domain{m: m, good: map[*source]goodCopy{}}
+		dom = &domain{m: m, good: map[*source]goodCopy{}, counts: &counts{m: m, domain: d.Name}}
 		m.domains[d.Name] = dom
 	}
 	dom.Domain = d

@@ -11,34 +11,36 @@ import (
 // A Report tells an operator what a domain's revocation data is (reference mutual-tls.md
 // B6, observability).
 type Report struct {
-	Domain string
-	Mode   string // "soft-fail" or "hard-fail"
+	Domain string `json:"domain"`
+	Mode   string `json:"mode"` // "soft-fail" or "hard-fail"
 	// Problems are about data that was read but is not used.
-	Problems []string
-	Sources  []SourceReport
+	Problems []string       `json:"problems"`
+	Sources  []SourceReport `json:"sources"`
+	Counts   Counts         `json:"counts"`
 }
 
 // A SourceReport is about one object that is followed.
 type SourceReport struct {
-	Place    string
-	Kind     string // "crl" or "list"
-	Foreign  bool   // taken from a certificate
-	Read     time.Time
-	FromDisk bool // not confirmed since start
-	Failures int
-	Error    string // of the last attempt, "" when it succeeded
-	Next     time.Time
-	Entries  int
-	Lists    []ListReport
+	Place    string       `json:"place"`
+	Kind     string       `json:"kind"`    // "crl" or "list"
+	Foreign  bool         `json:"foreign"` // taken from a certificate
+	Read     time.Time    `json:"read"`
+	FromDisk bool         `json:"fromDisk"` // not confirmed since start
+	Failures int          `json:"failures"`
+	Error    string       `json:"error"` // of the last attempt, "" when it succeeded
+	Next     time.Time    `json:"next"`
+	Entries  int          `json:"entries"`
+	Lists    []ListReport `json:"lists"`
 }
 
 // A ListReport is about one CRL in use.
 type ListReport struct {
-	Issuer                 string
-	Number                 string // decimal; "" without
-	ThisUpdate, NextUpdate time.Time
-	Entries                int
-	Delta                  bool
+	Issuer     string    `json:"issuer"`
+	Number     string    `json:"number"` // decimal; "" without
+	ThisUpdate time.Time `json:"thisUpdate"`
+	NextUpdate time.Time `json:"nextUpdate"`
+	Entries    int       `json:"entries"`
+	Delta      bool      `json:"delta"`
 }
 
 // Reports returns the state of all domains, sorted by name.
@@ -54,7 +56,7 @@ func (m *Manager) Reports() []Report {
 }
 
 func (d *domain) report() Report {
-	r := Report{Domain: d.Name, Mode: "soft-fail", Problems: slices.Clone(d.problems)}
+	r := Report{Domain: d.Name, Mode: "soft-fail", Problems: slices.Clone(d.problems), Counts: d.counts.read()}
 	if d.Settings.Mode != 0 {
 		r.Mode = "hard-fail"
 	}

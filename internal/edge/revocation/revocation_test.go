@@ -655,3 +655,26 @@ func TestFreshness(t *testing.T) {
 		}
 	}
 }
+
+func TestVerdictsAreCounted(t *testing.T) {
+	b := newBench(t, Options{})
+	const place = "s3://bucket/ca.crl"
+	b.apply(settings(trust.SoftFail, place))
+	b.judge() // nothing is there
+	b.objects.put(place, b.root.CRL(t, 1, pkitest.Between(time.Now().Add(-2*time.Hour), time.Now().Add(-time.Hour))))
+	b.m.Changed("ca.crl")
+	for i := 0; b.source(place).Entries == 0 && len(b.source(place).Lists) == 0; i++ {
+		if i == 2000 {
+			t.Fatal("the list was not read")
+		}
+		time.Sleep(time.Millisecond)
+	}
+	b.judge() // stale
+	b.objects.put(place, b.root.CRL(t, 2, pkitest.RealList, b.revoking()))
+	b.m.Changed("ca.crl")
+	b.eventually("revoked", trust.Revoked)
+	got := b.m.Reports()[0].Counts
+	if got.Unknown < 2 || got.SoftFailed != got.Unknown || got.Stale < 1 || got.Revoked != 1 || got.Good != 0 || got.Denied != 0 {
+		t.Errorf("counts %+v", got)
+	}
+}
