@@ -231,20 +231,25 @@ func TestExplanationIsMasked(t *testing.T) {
 	}
 }
 
+func all(string) bool { return true }
+
 func TestSamples(t *testing.T) {
-	all := Samples(event(), "default")
-	if len(all) != 2 {
-		t.Fatalf("samples %v", all)
+	if none := Samples(event(), "default", func(string) bool { return false }); none != nil {
+		t.Errorf("samples that nobody wants: %v", none)
 	}
-	if s := all["mg"]; s.RuleNameWithinRuleGroup != "ends" || s.Action != "BLOCK" || s.Status != 403 {
+	got := Samples(event(), "default", all)
+	if len(got) != 2 {
+		t.Fatalf("samples %v", got)
+	}
+	if s := got["mg"]; s.RuleNameWithinRuleGroup != "ends" || s.Action != "BLOCK" || s.Status != 403 {
 		t.Errorf("group's sample %+v", s)
 	}
-	if s := all["mc"]; s.Action != "COUNT" || s.RuleNameWithinRuleGroup != "" {
+	if s := got["mc"]; s.Action != "COUNT" || s.RuleNameWithinRuleGroup != "" {
 		t.Errorf("counting rule's sample %+v", s)
 	}
 	e := event()
 	e.Verdict.Rule, e.Verdict.Action, e.Verdict.Rules = wafrules.DefaultActionRule, wafrules.Allow, nil
-	if s, ok := Samples(e, "default")["default"]; !ok || s.Action != "ALLOW" {
+	if s, ok := Samples(e, "default", all)["default"]; !ok || s.Action != "ALLOW" {
 		t.Errorf("default action's sample %+v", s)
 	}
 }

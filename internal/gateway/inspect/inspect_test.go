@@ -1,0 +1,183 @@
+package inspect
+
+import (
+	"errors"
+	"io"
+	"net/netip"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"gatehouse/internal/lang/wafrules"
+	"gatehouse/internal/lang/wafrules/record"
+	"gatehouse/internal/message"
+)
+
+// recorder keeps what it is told.
+type recorder struct {
+	Samples
+	logs []*record.Log
+}
+
+func (r *recorder) Log(_ *Logging, l *record.Log) { r.logs = append(r.logs, l) }
+
+// nowhere is a References without anything.
+type nowhere struct{}
+
+func (nowhere) IPSet(string) *wafrules.IPSet                     { return nil }
+func (nowhere) RegexPatternSet(string) *wafrules.RegexPatternSet { return nil }
+func (nowhere) RuleGroup(string) *wafrules.Group                 { return nil }
+func (nowhere) HasGeography() bool                               { return false }
+func (nowhere) ManagedGroup(string, string, string) (*wafrules.Group, error) {
+	return nil, errors.New("no groups here")
+}
+
+// guard has a rule per path: /block, /custom, /captcha, /challenge, /insert; and one on the
+// body.
+func guard(t *testing.T, rec Recorder) *Guard {
+	t.Helper()
+	rule := func(name, action string) string {
+		return `{"Name":"` + name + `","Priority":` + string('0'+rune(len(name)%10)) + `,"Action":` + action + `,"VisibilityConfig":{"MetricName":"` + name + `","SampledRequestsEnabled":true,"CloudWatchMetricsEnabled":true},
+			"Statement":{"RegexMatchStatement":{"RegexString":"/` + name + `$","FieldToMatch":{"UriPath":{}},"TextTransformations":[{"Priority":0,"Type":"NONE"}]}}}`
+	}
+	rules := []string{
+		rule("block", `{"Block":{}}`), rule("custom", `{"Block":{"CustomResponse":{"ResponseCode":418}}}`), rule("captcha", `{"Captcha":{}}`), rule("challenge", `{"Challenge":{}}`),
+		rule("insertee", `{"Count":{"CustomRequestHandling":{"InsertHeaders":[{"Name":"seen","Value":"yes"}]}}}`),
+		strings.Replace(rule("b", `{"Block":{}}`), `"RegexString":"/b$","FieldToMatch":{"UriPath":{}}`, `"RegexString":"evil","FieldToMatch":{"Body":{"OversizeHandling":"CONTINUE"}}`, 1),
+	}
+	acl, err := wafrules.ParseWebACL([]byte(`{"DefaultAction":{"Allow":{}},"VisibilityConfig":{"MetricName":"acl"},"Rules":[` + strings.Join(rules, ",") + `]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	compiled, err := wafrules.Compile(acl, wafrules.Identity{ARN: "arn:acl"}, wafrules.Environment{References: nowhere{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &Guard{ACL: compiled, Source: "1:api:prod", Metric: "acl", Account: "1", Recorder: rec, Logging: &Logging{Destination: "arn:logs"},
+		Protections: []record.Protection{{Type: "SINGLE_HEADER", Keys: []string{"authorization"}}}}
+}
+
+func subject(path, body string) *Subject {
+	p := new(Peeker)
+	p.Reset(strings.NewReader(body), nil)
+	return &Subject{Path: "/prod" + path, Trace: "Root=1", RequestID: "id", Time: time.Unix(1_700_000_000, 0), Body: p, Request: &message.Request{
+		Method: "POST", Path: "/prod" + path, RawQuery: "q=1", Host: "h", Header: message.Header{{Name: "Host", Value: "h"}, {Name: "X-Forwarded-For", Value: "203.0.113.1"}, {Name: "Authorization", Value: "secret"}},
+		Conn: &message.Conn{Remote: netip.MustParseAddrPort("192.0.2.1:1234"), Local: netip.MustParseAddrPort("127.0.0.1:443")}}}
+}
+
+func TestOutcomes(t *testing.T) {
+	cases := []struct {
+		path, body string
+		want       Outcome
+	}{
+		{"/", "", Outcome{Allowed: true, Rule: "Default_Action"}},
+		{"/block", "", Outcome{Blocked: true, Rule: "block"}},
+		{"/custom", "", Outcome{Blocked: true, Rule: "custom", Response: &wafrules.Response{Status: 418}}},
+		{"/captcha", "", Outcome{Rule: "captcha", Response: captcha}},
+		{"/challenge", "", Outcome{Rule: "challenge", Response: challenge}},
+		{"/insertee", "", Outcome{Allowed: true, Rule: "Default_Action", Insert: []wafrules.Header{{Name: "x-amzn-waf-seen", Value: "yes"}}}},
+		{"/", "this is evil", Outcome{Blocked: true, Rule: "b"}},
+	}
+	for _, c := range cases {
+		rec := new(recorder)
+		s := subject(c.path, c.body)
+		got, err := guard(t, rec).Inspect(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s %q (-want +got):\n%s", c.path, c.body, diff)
+		}
+		if len(rec.logs) != 1 || rec.logs[0].TerminatingRuleID != c.want.Rule || rec.logs[0].HTTPSourceID != "1:api:prod" {
+			t.Errorf("%s: logs %+v", c.path, rec.logs)
+		}
+		if rest, err := io.ReadAll(s.Body); err != nil || string(rest) != c.body {
+			t.Errorf("%s: the body is %q, %v after the inspection, want %q", c.path, rest, err, c.body)
+		}
+	}
+}
+
+func TestWhatTheFirewallSees(t *testing.T) {
+	rec := new(recorder)
+	if _, err := guard(t, rec).Inspect(subject("/", "")); err != nil {
+		t.Fatal(err)
+	}
+	want := []record.Header{{Name: "X-Forwarded-For", Value: "203.0.113.1, 192.0.2.1"}, {Name: "X-Forwarded-Proto", Value: "http"}, {Name: "X-Forwarded-Port", Value: "443"},
+		{Name: "Host", Value: "h"}, {Name: "X-Amzn-Trace-Id", Value: "Root=1"}, {Name: "Authorization", Value: "REDACTED"}}
+	got := rec.logs[0].HTTPRequest
+	if diff := cmp.Diff(want, got.Headers); diff != "" {
+		t.Error(diff)
+	}
+	if got.URI != "/prod/" || got.Args != "q=1" || got.ClientIP != "192.0.2.1" {
+		t.Errorf("request %+v", got)
+	}
+}
+
+func TestPeekerGivesEverythingBack(t *testing.T) {
+	body := strings.Repeat("0123456789", 5000)
+	for _, limit := range []int{1, 100, 16384, 49999, 50000, 50001} {
+		for name, src := range map[string]io.Reader{"whole": strings.NewReader(body), "bytewise": iotest.OneByteReader(strings.NewReader(body)), "data with EOF": iotest.DataErrReader(strings.NewReader(body))} {
+			var p Peeker
+			p.Reset(src, make([]byte, 0, 10))
+			prefix, more, err := p.Peek(limit)
+			if err != nil || string(prefix) != body[:min(limit, len(body))] || more != (limit < len(body)) {
+				t.Errorf("%s, limit %d: %d bytes, more %v, %v", name, limit, len(prefix), more, err)
+			}
+			if all, err := io.ReadAll(&p); err != nil || string(all) != body {
+				t.Errorf("%s, limit %d: read %d bytes back, %v", name, limit, len(all), err)
+			}
+		}
+	}
+}
+
+func TestBodyErrorsAreTheClients(t *testing.T) {
+	s := subject("/", "")
+	s.Body.Reset(io.MultiReader(strings.NewReader("abc"), iotest.ErrReader(message.ErrClientGone)), nil)
+	_, err := guard(t, nil).Inspect(s)
+	if cause, ok := IsBody(err); !ok || cause != message.ErrClientGone {
+		t.Errorf("%v: cause %v, from the body %v", err, cause, ok)
+	}
+	if _, ok := IsBody(errors.New("other")); ok {
+		t.Error("another error counts as one of the body")
+	}
+}
+
+func TestSamples(t *testing.T) {
+	rec := new(recorder)
+	g := guard(t, rec)
+	for range 100 {
+		if _, err := g.Inspect(subject("/block", "")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at := subject("/", "").Time
+	list, population := rec.Sampled("arn:acl", "block", at.Add(-time.Minute), at.Add(time.Minute), 20)
+	if len(list) != 20 || population != 100 || list[0].Action != "BLOCK" || list[0].Request.Headers[5].Value != "REDACTED" {
+		t.Errorf("%d samples of %d", len(list), population)
+	}
+	if list, population := rec.Sampled("arn:acl", "block", at.Add(time.Minute), at.Add(time.Hour), 20); len(list) != 0 || population != 0 {
+		t.Errorf("after the window: %d of %d", len(list), population)
+	}
+	var bounded Samples
+	for i := range 3 * maxMetrics {
+		bounded.Wants("acl", strings.Repeat("m", i%7)+string(rune('a'+i%26))+time.Duration(i).String(), at)
+	}
+	if n := len(bounded.metrics); n > maxMetrics {
+		t.Errorf("%d metrics are kept", n)
+	}
+}
+
+func BenchmarkInspect(b *testing.B) {
+	g := guard(&testing.T{}, new(recorder))
+	g.Logging = nil
+	s := subject("/", "")
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := g.Inspect(s); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
