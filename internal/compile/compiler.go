@@ -25,6 +25,9 @@ type Compiler struct {
 	// Limits gives stages their limiters and knows API keys and usage plans.
 	Limits Limits
 
+	// Firewall compiles the web ACLs of stages.
+	Firewall Firewall
+
 	// Publish is called with each new plan, from one goroutine. When it returns, requests
 	// are served with the plan.
 	Publish func(*plan.Plan)
@@ -307,7 +310,7 @@ func unitOf(k store.Key) (unit, bool) {
 // touched finds the units that a commit changes, each once.
 func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, error) {
 	var units []unit
-	var certificates []store.Key
+	var certificates, firewalls []store.Key
 	for _, change := range commit.Changes {
 		if u, ok := unitOf(change.Key); ok && !slices.Contains(units, u) {
 			units = append(units, u)
@@ -315,11 +318,26 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 		if change.Key.Kind == model.KindCertificate {
 			certificates = append(certificates, change.Key)
 		}
+		if slices.Contains(firewallKinds, change.Key.Kind) {
+			firewalls = append(firewalls, change.Key)
+		}
 	}
-	if len(certificates) == 0 {
+	if len(certificates)+len(firewalls) == 0 {
 		return units, nil
 	}
 	err := c.Store.View(ctx, func(tx *store.Tx) error {
+		guarded, err := guardedBy(tx, firewalls)
+		if err != nil {
+			return err
+		}
+		for _, u := range guarded {
+			if !slices.Contains(units, u) {
+				units = append(units, u)
+			}
+		}
+		if len(certificates) == 0 {
+			return nil
+		}
 		for d, err := range domains.All(tx) {
 			if err != nil {
 				return err

@@ -47,6 +47,9 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	if err != nil {
 		return compileError{err}
 	}
+	if s.Guard, err = c.guard(tx, u, st); err != nil {
+		return err
+	}
 	b.SetStage(s)
 	return nil
 }

@@ -18,6 +18,9 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	if s, ok := x.text(id); ok {
 		return append(dst, s...), s != ""
 	}
+	if n, ok := x.wafNumber(id); ok {
+		return strconv.AppendInt(dst, n, 10), true
+	}
 	if n, ok := x.number(id); ok {
 		return strconv.AppendInt(dst, n, 10), true
 	}
@@ -35,6 +38,9 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 		return appendJSON(dst, x.refusal.Message), true
 	case variable.Status:
 		return strconv.AppendInt(dst, int64(x.res.status), 10), x.res.status != 0
+	}
+	if v, ok := x.wafText(id); ok {
+		return append(dst, v...), v != ""
 	}
 	if v := x.clientCertText(id); v != "" {
 		return append(dst, v...), true

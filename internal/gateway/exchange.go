@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/gateway/inspect"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
@@ -45,6 +46,9 @@ type exchange struct {
 	key   string // API key of a method that requires one
 	grant meter.Grant
 
+	peeker inspect.Peeker
+	waf    wafFacts
+
 	bodyRead bool
 	up       upstream.Request
 	answer   upstream.Response
@@ -69,6 +73,7 @@ type buffers struct {
 	query    []byte
 	rendered []byte // by the request template
 	received []byte // from the backend
+	peeked   []byte // of the request's body, for the web ACL
 }
 
 // maxKept is the largest buffer that is kept for the next exchange, in bytes: one large
@@ -80,6 +85,9 @@ const maxKept = 64 << 10
 // them.
 func (x *exchange) run(ctx context.Context) {
 	err := x.arrive(ctx) // TLS and client certificate, host, mapping, stage
+	if err == nil {
+		err = x.inspect() // web ACL
+	}
 	if err == nil {
 		err = x.route() // resource and method
 	}
@@ -124,9 +132,10 @@ func (x *exchange) end() {
 	if x.open {
 		x.answer.Close()
 	}
+	x.unpeek()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
-	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received} {
+	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked} {
 		*b = kept(*b)
 	}
 	next.res.header = emptied(x.res.header)

@@ -3,6 +3,7 @@ package gateway
 import (
 	"fmt"
 
+	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/plan"
 )
 
@@ -22,6 +23,10 @@ type Refusal struct {
 	// Plain is a text answered as it is, without a gateway response: the service refuses
 	// some requests before it knows their API (request-lifecycle, section 4.6).
 	Plain string
+
+	// Custom answers instead of a gateway response: what the owner of a web ACL wants to
+	// be sent wins over both (wafv2, section 8).
+	Custom *wafrules.Response
 
 	// Detail is $context.error.validationErrorString.
 	Detail string

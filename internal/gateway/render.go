@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
 )
@@ -16,6 +17,10 @@ import (
 // built-in answer (request-lifecycle, section 3.2).
 func (x *exchange) render(r *Refusal) {
 	x.res.reset()
+	if r.Custom != nil {
+		x.renderFirewall(r.Custom)
+		return
+	}
 	if r.Plain != "" {
 		x.res.status = r.Status
 		x.res.header.Add("Content-Type", "text/plain")
@@ -32,6 +37,18 @@ func (x *exchange) render(r *Refusal) {
 		return
 	}
 	x.res.setBody(r.builtIn())
+}
+
+// renderFirewall answers as a rule of the web ACL says.
+func (x *exchange) renderFirewall(c *wafrules.Response) {
+	x.res.status = c.Status
+	if c.ContentType != "" {
+		x.res.header.Add("Content-Type", c.ContentType)
+	}
+	for _, h := range c.Header {
+		x.res.header.Add(h.Name, h.Value)
+	}
+	x.res.setBody(c.Body)
 }
 
 // status returns the status of a refusal that nothing customises.

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/gateway/inspect"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/http1/upstream"
@@ -42,6 +43,9 @@ type Stage struct {
 
 	// KeyFromAuthorizer takes API keys from the authorizer instead of the header.
 	KeyFromAuthorizer bool
+
+	// Guard is the stage's web ACL; nil when it has none.
+	Guard *inspect.Guard
 
 	// AccessLog is nil when the stage writes no access log.
 	AccessLog *AccessLog

@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/awsapi/gen/s3control"
 	"gatehouse/internal/awsapi/gen/sts"
+	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/control/certificates"
 	"gatehouse/internal/control/clientcertificates"
@@ -48,6 +49,7 @@ func (s *Server) managementAPI() *awsapi.Server {
 					Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
 				},
 			}),
+			wafv2.Bind(s.firewall.operations(s.store)),
 			acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
 			s3.Bind(s.objects),
 			s3control.Bind(s.objects),

@@ -52,6 +52,7 @@ type Server struct {
 	sharedCounters *valkey.Server
 	hasher         *keyhash.Hasher
 	backend        *upstream.Client
+	firewall       *firewallParts
 
 	compiler   *compile.Compiler
 	terminator *edge.Terminator
@@ -140,9 +141,10 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openCounters(ctx); err != nil {
 		return err
 	}
+	s.firewall = newFirewallParts(s.log)
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
-	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Publish: s.publish}
+	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), Publish: s.publish}
 	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {
 		return err
@@ -230,6 +232,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("revocation", s.revocation.run)
 	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
+	run("firewall", s.firewall.run)
 	run("backends", s.backend.Run)
 	run("events", s.events.Run)
 	run("decisions", s.decisions.Run)

@@ -66,3 +66,6 @@ func (p *Peeker) Read(b []byte) (int, error) {
 	}
 	return p.src.Read(b)
 }
+
+// Source returns the body that p reads.
+func (p *Peeker) Source() io.Reader { return p.src }
