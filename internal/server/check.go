@@ -132,7 +132,7 @@ func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, re
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: newFirewallParts(nil).compiler(), Publish: func(*plan.Plan) {}}
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: newFirewallParts(nil, nil).compiler(), Publish: func(*plan.Plan) {}}
 	problems, err := compiler.Once(ctx)
 	report(place, err)
 	for _, p := range problems {

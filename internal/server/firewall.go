@@ -2,8 +2,10 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"log/slog"
 	"net/netip"
+	"strings"
 	"sync"
 	"time"
 
@@ -14,6 +16,8 @@ import (
 	"gatehouse/internal/lang/wafrules/managed"
 	"gatehouse/internal/lang/wafrules/ratecount"
 	"gatehouse/internal/lang/wafrules/record"
+	"gatehouse/internal/logstore"
+	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
 
@@ -26,12 +30,13 @@ type firewallParts struct {
 	env   firewall.Environment
 	log   *slog.Logger
 
-	unmapped sync.Map // log destinations that nothing writes to, warned about once
+	events  *logstore.Store
+	writers sync.Map // by destination: *logstore.Writer, nil for what nothing writes to
 }
 
-// newFirewallParts makes the parts. A nil log is for compiling alone.
-func newFirewallParts(log *slog.Logger) *firewallParts {
-	f := &firewallParts{rates: ratecount.NewStore(), log: log}
+// newFirewallParts makes the parts. Without a log and events they are for compiling alone.
+func newFirewallParts(log *slog.Logger, events *logstore.Store) *firewallParts {
+	f := &firewallParts{rates: ratecount.NewStore(), log: log, events: events}
 	f.env = firewall.Environment{Catalog: managed.New(managed.Lists{}), Counters: f.rates}
 	return f
 }
@@ -49,11 +54,39 @@ func (f *firewallParts) Limited(rule string, now time.Time) []netip.Addr {
 	return f.rates.Limited(rule, now)
 }
 
-// Log implements inspect.Recorder. A destination that nothing writes to is said once.
-func (f *firewallParts) Log(to *inspect.Logging, _ *record.Log) {
-	if _, said := f.unmapped.LoadOrStore(to.Destination, true); !said {
-		f.log.Warn("a web ACL logs to a destination that nothing is mapped to; its records are dropped", "destination", to.Destination)
+// Log implements inspect.Recorder: it writes to log groups. Records for delivery streams
+// and buckets are dropped, which is said once for each.
+func (f *firewallParts) Log(to *inspect.Logging, l *record.Log) {
+	w := f.writer(to.Destination, l.WebACLID)
+	if w == nil {
+		return
 	}
+	line, err := json.Marshal(l)
+	if err != nil {
+		f.log.Error("a firewall record cannot be written", "error", err)
+		return
+	}
+	w.Append(l.Timestamp, line)
+}
+
+// writer returns what writes to a destination, in the stream of the web ACL; nil if nothing
+// does.
+func (f *firewallParts) writer(destination, acl string) *logstore.Writer {
+	key := destination + "\n" + acl
+	if w, ok := f.writers.Load(key); ok {
+		return w.(*logstore.Writer)
+	}
+	var w *logstore.Writer
+	arn, _ := model.ParseARN(destination)
+	group, isGroup := strings.CutPrefix(arn.Resource, "log-group:")
+	if of, ok := firewall.ParseARN(acl); arn.Service == "logs" && isGroup && ok {
+		w = f.events.Writer(logstore.Group{Account: arn.Account, Region: arn.Region, Name: group}, arn.Region+"_"+of.Name+"_0")
+	}
+	kept, existed := f.writers.LoadOrStore(key, w)
+	if !existed && w == nil {
+		f.log.Warn("a web ACL logs to a destination that nothing writes to; its records are dropped", "webACL", acl, "destination", destination)
+	}
+	return kept.(*logstore.Writer)
 }
 
 // sweepInterval is how often idle counters of rate-based rules are forgotten.

@@ -141,7 +141,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openCounters(ctx); err != nil {
 		return err
 	}
-	s.firewall = newFirewallParts(s.log)
+	s.firewall = newFirewallParts(s.log, s.events)
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), Publish: s.publish}
