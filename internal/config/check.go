@@ -39,6 +39,7 @@ func (c *Config) Check() error {
 	p.url("counters", c.Counters, "redis", "rediss", "valkey", "valkeys")
 	p.want(slices.Contains([]string{"auto", "on", "off"}, c.ControlInvoke), "control-invoke", c.ControlInvoke, "auto, on or off")
 	p.want((c.RootAccessKeyID == "") == (c.RootSecretAccessKey == ""), "root-access-key-id", c.RootAccessKeyID, "both root-access-key-id and root-secret-access-key, or neither")
+	p.want(c.Functions.Sandbox == "" || c.Functions.Sandbox == "none", "functions.sandbox", c.Functions.Sandbox, "none, or nothing")
 	p.want(c.Quotas == "" || c.Quotas == "aws", "quotas", c.Quotas, "aws, or nothing")
 	p.networks("proxy-protocol.http", c.ProxyProtocol.HTTP)
 	p.networks("proxy-protocol.https", c.ProxyProtocol.HTTPS)

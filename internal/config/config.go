@@ -90,6 +90,9 @@ type Config struct {
 	// Egress rules where integrations and fetches may connect to.
 	Egress Egress `yaml:"egress"`
 
+	// Functions says how Lambda functions are run.
+	Functions Functions `yaml:"functions"`
+
 	// Limits bound what clients can take.
 	Limits Limits `yaml:"limits"`
 
@@ -115,6 +118,18 @@ type Egress struct {
 	// AllowFetch lists private or loopback networks that addresses taken from foreign
 	// input (certificates, tokens) may point to. Default: none.
 	AllowFetch []string `yaml:"allow-fetch"`
+}
+
+// Functions says how Lambda functions are run.
+type Functions struct {
+	// Sandbox is "" to run functions contained or not at all, or "none" to run them with the
+	// server's own rights: they can then read its data, its keys and its memory. --dev does
+	// so where functions cannot be contained. Default: contained.
+	Sandbox string `yaml:"sandbox" env:"FUNCTIONS_SANDBOX"`
+
+	// Interpreters are paths by runtime ("nodejs22.x: /opt/node22/bin/node"), for those
+	// that PATH does not lead to.
+	Interpreters map[string]string `yaml:"interpreters"`
 }
 
 // Limits bound what clients can take. Zero means the default.

@@ -5,8 +5,8 @@
 // Each process lives in a sandbox of its own (see sandbox.go): Linux namespaces hide the
 // host's files, processes and network from it, and it has no privileges. A Runner finds
 // out when it is made whether this machine can do that; where it cannot, it refuses to
-// invoke, unless it was told to run functions without a sandbox. The program must call
-// SandboxMain first thing in main: sandboxes begin as another process of the same binary.
+// invoke, unless it was told to run functions without a sandbox. Sandboxes begin as
+// another process of the same binary, which turns off into this package before main.
 //
 // A sandbox's Runtime API listens inside the sandbox's own network and is served by this
 // process, so that no other function, and nothing else on the machine, can reach it.

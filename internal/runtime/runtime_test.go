@@ -20,7 +20,6 @@ import (
 var bootstrapPath string
 
 func TestMain(m *testing.M) {
-	runtime.SandboxMain()
 	os.Exit(run(m))
 }
 

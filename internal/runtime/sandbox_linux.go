@@ -27,7 +27,7 @@ import (
 //     there, the Runtime API first of all, and nothing else;
 //   - no capabilities, no_new_privs, Landlock, resource limits.
 //
-// Its first process is this binary again (SandboxMain), which makes all that, hands the
+// Its first process is this binary again, which makes all that, hands the
 // listeners to this process and starts the programs.
 type sandbox struct {
 	spec      *sandboxSpec

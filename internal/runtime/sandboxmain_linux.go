@@ -25,9 +25,10 @@ const (
 	argLaunch = "gatehouse-sandbox-launch" // becomes a program of the function
 )
 
-// SandboxMain does a sandbox's work, and does not return, when the process was started
-// to be one. main calls it before anything else, tests in TestMain.
-func SandboxMain() {
+// A process that was started to be part of a sandbox does that work here and does not
+// come to main. It is an init function, and not a call that main owes, so that no program
+// with this package in it, a test above all, can be started as itself by mistake.
+func init() {
 	if len(os.Args) == 0 {
 		return
 	}

@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/awsapi/gen/iam"
+	"gatehouse/internal/awsapi/gen/lambda"
 	logswire "gatehouse/internal/awsapi/gen/logs"
 	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/awsapi/gen/s3control"
@@ -55,6 +56,7 @@ func (s *Server) managementAPI() *awsapi.Server {
 			s3control.Bind(s.objects),
 			iam.Bind(s.identities.IAM()),
 			logswire.Bind(&logGroups{Logs: s.logGroups}),
+			lambda.Bind(&functionService{Functions: s.functions}),
 			sts.Bind(s.identities.STS()),
 		},
 		Authenticator: s.identities,

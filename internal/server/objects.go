@@ -36,9 +36,13 @@ func (t trustStoreObjects) ReadObject(ctx context.Context, tx *store.Tx, bucket,
 	return o, nil
 }
 
-// resourcePolicy returns the policy of a resource that has one of its own: a bucket's.
+// resourcePolicy returns the policy of a resource that has one of its own: a bucket's or
+// a function's.
 func (s *Server) resourcePolicy(ctx context.Context, service, arn string) (*iampolicy.Policy, string, error) {
-	if service != "s3" {
+	switch {
+	case service == "lambda" && s.functions != nil:
+		return s.functions.ResourcePolicy(ctx, arn)
+	case service != "s3":
 		return nil, "", nil
 	}
 	return s.objects.ResourcePolicy(ctx, arn)

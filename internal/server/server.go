@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
+	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/logs"
 	"gatehouse/internal/control/objects"
@@ -32,6 +33,7 @@ import (
 	"gatehouse/internal/message"
 	"gatehouse/internal/observe"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/runtime"
 	"gatehouse/internal/store"
 )
 
@@ -51,6 +53,9 @@ type Server struct {
 	counters       *counter.Set
 	sharedCounters *valkey.Server
 	hasher         *keyhash.Hasher
+	runner         *runtime.Runner
+	functions      *functions.Functions
+	functionKeys   issuedKeys
 	backend        *upstream.Client
 	firewall       *firewallParts
 
@@ -91,6 +96,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger) (_ *Server, er
 	defer func() {
 		if err != nil {
 			s.closeSockets()
+			if s.runner != nil {
+				s.closeFunctions()
+			}
 			if s.store != nil {
 				err = errors.Join(err, s.store.Close())
 			}
@@ -156,6 +164,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.openClients()
 	s.gateway.Clients = s.clients
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
+	if err := s.openFunctions(ctx); err != nil {
+		return err
+	}
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
@@ -237,6 +248,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("events", s.events.Run)
 	run("decisions", s.decisions.Run)
 	run("log groups", s.logGroups.Run)
+	run("functions", s.functions.Run)
 	run("counters", func(ctx context.Context) error { return s.counters.Run(ctx, countersGrace) })
 
 	err := s.compiler.Ready(ctx)
@@ -252,6 +264,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stop()
 	tasks.Wait()
 	s.closeCounters()
+	s.closeFunctions()
 	return errors.Join(ignoreCanceled(err), s.store.Close())
 }
 

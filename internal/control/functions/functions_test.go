@@ -11,7 +11,6 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
-	"os"
 	goruntime "runtime"
 	"slices"
 	"strings"
@@ -37,11 +36,6 @@ const (
 	account = "000000000000"
 	role    = "arn:aws:iam::000000000000:role/fn"
 )
-
-func TestMain(m *testing.M) {
-	runtime.SandboxMain()
-	os.Exit(m.Run())
-}
 
 type backend struct {
 	*functions.Functions
