@@ -74,7 +74,7 @@ func (d *guarded) eventually(what string, c *http.Client, want int) {
 
 func (d *guarded) problems() string {
 	d.t.Helper()
-	resp, err := http.Get("http://" + d.g.Control + "/_gatehouse/ready")
+	resp, err := once.Get("http://" + d.g.Control + "/_gatehouse/ready")
 	if err != nil {
 		d.t.Fatal(err)
 	}
