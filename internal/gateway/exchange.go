@@ -48,6 +48,7 @@ type exchange struct {
 
 	peeker inspect.Peeker
 	waf    wafFacts
+	log    *executionLog // nil when the method writes none
 
 	bodyRead bool
 	up       upstream.Request
@@ -74,6 +75,7 @@ type buffers struct {
 	rendered []byte // by the request template
 	received []byte // from the backend
 	peeked   []byte // of the request's body, for the web ACL
+	log      executionLog
 }
 
 // maxKept is the largest buffer that is kept for the next exchange, in bytes: one large
@@ -102,6 +104,9 @@ func (x *exchange) run(ctx context.Context) {
 	}
 	if err == nil {
 		err = x.meter() // API key, usage plan and quota
+	}
+	if err == nil && x.log != nil {
+		err = x.logStart()
 	}
 	if err == nil {
 		err = x.validate() // parameters, then body
@@ -138,6 +143,7 @@ func (x *exchange) end() {
 	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked} {
 		*b = kept(*b)
 	}
+	next.buffers.log.reset()
 	next.res.header = emptied(x.res.header)
 	next.res.body = kept(x.res.body)
 	next.up.Header = emptied(x.up.Header)

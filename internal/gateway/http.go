@@ -268,6 +268,9 @@ func (x *exchange) send(ctx context.Context, i *plan.Integration, req *upstream.
 	began := x.g.now()
 	req.Deadline = began.Add(i.Timeout)
 	req.Gone = x.req.Gone
+	if x.log != nil {
+		x.logSending(i, req)
+	}
 	err := x.g.Upstream.Do(ctx, i.Target, req, &x.answer)
 	x.backend.called = true
 	x.backend.latency = x.g.now().Sub(began)
@@ -277,6 +280,9 @@ func (x *exchange) send(ctx context.Context, i *plan.Integration, req *upstream.
 	}
 	x.open = true
 	x.backend.status = x.answer.Status
+	if x.log != nil {
+		x.logReceived()
+	}
 	return nil
 }
 
@@ -346,6 +352,9 @@ func (x *exchange) respondStream() {
 				x.backend.problem = answerTooLarge(x.res.sent + int64(len(chunk))).Error()
 				x.w.Abort()
 				return
+			}
+			if x.log != nil {
+				x.logChunk(chunk)
 			}
 			n, werr := x.w.Write(chunk)
 			x.res.sent += int64(n)
@@ -424,6 +433,9 @@ func (x *exchange) readAnswer() ([]byte, error) {
 			return nil, answerTooLarge(max(int64(len(b)+len(chunk)), x.answer.Length))
 		}
 		b = append(b, chunk...)
+		if x.log != nil {
+			x.logChunk(chunk)
+		}
 		if errors.Is(err, io.EOF) {
 			x.received = b
 			return b, nil

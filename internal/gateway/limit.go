@@ -36,6 +36,9 @@ func (x *exchange) meter() error {
 	if x.key != "" && x.req.Header.Count("X-API-Key") > 1 {
 		return errAPIKey // two keys could be read in two ways
 	}
+	if x.log != nil {
+		x.logVerifying()
+	}
 	grant, refusal := x.method.Keys.Check(x.g.Clock.Now(), x.key)
 	x.grant = grant
 	if !refusal.Refused() {

@@ -47,6 +47,9 @@ func (x *exchange) observe() {
 		return
 	}
 	x.attribute()
+	if x.log != nil {
+		x.finishLog()
+	}
 	r := Record{
 		Stage: x.stage, Method: x.method, RequestID: x.requestID, ExtendedID: x.extendedID, HTTPMethod: x.req.Method,
 		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: x.g.now().Sub(x.start),
@@ -62,6 +65,18 @@ func (x *exchange) observe() {
 	}
 	x.g.Observer.Done(&r)
 }
+
+// ExecutionLog calls yield with each event of the execution log, with its time; there is
+// none when the method logs nothing, or level ERROR had no failure. event is valid until the
+// next.
+func (r *Record) ExecutionLog(yield func(at time.Time, event []byte) bool) {
+	if r.x.log != nil {
+		r.x.log.each("("+r.RequestID+") ", yield)
+	}
+}
+
+// HasExecutionLog reports whether ExecutionLog may have events.
+func (r *Record) HasExecutionLog() bool { return r.x != nil && r.x.log != nil }
 
 // attribute finds the API that a request was for whose client certificate was refused: its
 // answer does not depend on that, but it is logged for the API that the domain maps to

@@ -14,6 +14,9 @@ func (x *exchange) route() error {
 	if x.method == nil {
 		return x.unrouted()
 	}
+	if x.method.Log != plan.LogOff {
+		x.openLog()
+	}
 	return nil
 }
 

@@ -26,10 +26,18 @@ type stageLogs struct{ access, execution *logstore.Writer }
 
 // Done implements gateway.Observer.
 func (l *Logs) Done(r *gateway.Record) {
-	if r.Stage == nil || r.Stage.AccessLog == nil {
+	if r.Stage == nil || r.Stage.AccessLog == nil && !r.HasExecutionLog() {
 		return
 	}
-	l.access(r, l.of(r.Stage))
+	to := l.of(r.Stage)
+	if r.HasExecutionLog() {
+		for at, event := range r.ExecutionLog {
+			to.execution.Append(at.UnixMilli(), event)
+		}
+	}
+	if r.Stage.AccessLog != nil {
+		l.access(r, to)
+	}
 }
 
 func (l *Logs) access(r *gateway.Record, to *stageLogs) {
