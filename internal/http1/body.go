@@ -99,7 +99,7 @@ func (b *body) read(p []byte) (n int, err error) {
 		return b.take(p)
 	}
 	begin := netio.Now()
-	allowed := b.conn.server.timeouts.allowance(b.received) - b.blocked
+	allowed := b.conn.server.timeouts.Allowance(b.received) - b.blocked
 	b.conn.io.SetReadDeadline(begin.Add(max(allowed, time.Millisecond)))
 	n, err = b.take(p)
 	b.blocked += netio.Now().Sub(begin)

@@ -173,8 +173,20 @@ func (c *conn) idle() bool {
 	if !c.state.CompareAndSwap(active, idle) && c.state.Load() == ending {
 		return false
 	}
+	c.forget()
 	c.io.SetReadDeadline(netio.Now().Add(c.server.timeouts.Idle))
 	return true
+}
+
+// forget drops what the last request holds on to: an idle connection keeps no head, and
+// no array made for an unusually long one.
+func (c *conn) forget() {
+	clear(c.req.Header)
+	if c.req.Header = c.req.Header[:0]; cap(c.req.Header) > 32 {
+		c.req.Header = nil
+	}
+	c.req.Method, c.req.Target, c.req.Path, c.req.RawQuery, c.req.Host = "", "", "", "", ""
+	c.req.Trailer, c.body.chunked.Trailer, c.resp.trailer = nil, nil, nil
 }
 
 // activate ends the wait. It is false when the connection was told to end before.

@@ -71,8 +71,8 @@ func (t Timeouts) WithDefaults() Timeouts {
 	return t
 }
 
-// allowance is how long n bytes may take altogether.
-func (t *Timeouts) allowance(n int64) time.Duration {
+// Allowance is how long n bytes may take altogether. The fields must not be zero.
+func (t *Timeouts) Allowance(n int64) time.Duration {
 	return t.Stall + time.Duration(n/int64(t.Rate))*time.Second
 }
 

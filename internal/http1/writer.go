@@ -339,7 +339,7 @@ func (w *writer) release() {
 
 // deadline is until when n bytes must have been taken by the client.
 func (w *writer) deadline(n int) netio.Time {
-	return netio.Now().Add(w.conn.server.timeouts.allowance(int64(n)))
+	return netio.Now().Add(w.conn.server.timeouts.Allowance(int64(n)))
 }
 
 // headSize is an upper bound for the bytes of a head with header h.

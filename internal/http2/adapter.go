@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strings"
@@ -33,9 +34,10 @@ var (
 func (a *adapter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 	s := (*Server)(a)
 	c := r.Context().Value(connKey{}).(*conn)
-	w := &writer{rw: rw, isHead: r.Method == "HEAD"}
-	req := &message.Request{Conn: c.info, Received: time.Now()}
-	if err := s.fill(req, r); err != nil {
+	now := time.Now()
+	w := &writer{rw: rw, timeouts: &s.timeouts, armed: now.Add(answerTime), isHead: r.Method == "HEAD"}
+	req := &message.Request{Conn: c.info, Received: now}
+	if err := s.fill(req, r, rw); err != nil {
 		s.refuse(c.info, w, err)
 		return
 	}
@@ -45,7 +47,7 @@ func (a *adapter) ServeHTTP(rw http.ResponseWriter, r *http.Request) {
 
 // fill makes req from what the standard library understood, and refuses what the
 // HTTP/1 engine would have refused too.
-func (s *Server) fill(req *message.Request, r *http.Request) error {
+func (s *Server) fill(req *message.Request, r *http.Request, rw http.ResponseWriter) error {
 	req.Method, req.Proto = r.Method, message.HTTP2
 	req.Host, req.Target = r.Host, r.RequestURI
 	switch {
@@ -90,7 +92,7 @@ func (s *Server) fill(req *message.Request, r *http.Request) error {
 	if req.ContentLength > s.limits.Body {
 		return errBodyLarge
 	}
-	req.Body = &body{req: req, r: r, room: s.limits.Body}
+	req.Body = &body{req: req, r: r, rw: rw, timeouts: &s.timeouts, room: s.limits.Body}
 	return nil
 }
 
@@ -143,12 +145,18 @@ func (s *Server) refuse(info *message.Conn, w *writer, err error) {
 	io.WriteString(w, text)
 }
 
-// A body reads the body of a stream within the limit.
+// A body reads the body of a stream within the limits. The rules for its pace are those
+// of the HTTP/1 engine.
 type body struct {
-	req  *message.Request
-	r    *http.Request
-	room int64
-	err  error // sticks
+	req      *message.Request
+	r        *http.Request
+	rw       http.ResponseWriter
+	timeouts *http1.Timeouts
+	room     int64
+	received int64
+	blocked  time.Duration // time spent waiting for the client
+	armed    time.Time     // the read deadline that is set; zero before the first
+	err      error         // sticks
 }
 
 // Read implements the contract of message.Request.Body.
@@ -156,7 +164,17 @@ func (b *body) Read(p []byte) (int, error) {
 	if b.err != nil {
 		return 0, b.err
 	}
+	if b.req.ContentLength == 0 {
+		b.err = io.EOF
+		return 0, b.err
+	}
+	begin := time.Now()
+	if b.err = b.arm(begin); b.err != nil {
+		return 0, b.err
+	}
 	n, err := b.r.Body.Read(p)
+	b.received += int64(n)
+	b.blocked += time.Since(begin)
 	if b.room -= int64(n); b.room < 0 {
 		b.err = message.ErrBodyTooLarge
 		return 0, b.err
@@ -169,6 +187,8 @@ func (b *body) Read(p []byte) (int, error) {
 				b.req.Trailer.Add(lowerName(name), v)
 			}
 		}
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		b.err = http1.ErrBodyTimeout
 	case err != nil:
 		b.err = message.ErrClientGone
 	}
@@ -178,15 +198,34 @@ func (b *body) Read(p []byte) (int, error) {
 	return 0, b.err
 }
 
+// arm sets the read deadline when the one that is set is not within the second half of
+// what the client may still take. Setting it is a message to another goroutine.
+func (b *body) arm(now time.Time) error {
+	left := b.timeouts.Allowance(b.received) - b.blocked
+	if left <= 0 {
+		return http1.ErrBodyTimeout
+	}
+	if have := b.armed.Sub(now); have >= left/2 && have <= left {
+		return nil
+	}
+	b.armed = now.Add(left)
+	if err := http.NewResponseController(b.rw).SetReadDeadline(b.armed); err != nil {
+		return message.ErrClientGone
+	}
+	return nil
+}
+
 // A writer sends the response of a stream.
 type writer struct {
-	rw      http.ResponseWriter
-	isHead  bool
-	begun   bool
-	aborted bool
-	noBody  bool
-	left    int64 // bytes still owed; -1 when the length is not known
-	err     error
+	rw       http.ResponseWriter
+	timeouts *http1.Timeouts
+	armed    time.Time // until when the answer must be sent
+	isHead   bool
+	begun    bool
+	aborted  bool
+	noBody   bool
+	left     int64 // bytes still owed; -1 when the length is not known
+	err      error
 }
 
 // Errors of message.Writer that are the handler's fault.
@@ -225,6 +264,7 @@ func (w *writer) WriteHead(status int, h message.Header, length int64) error {
 		return errStatus
 	}
 	w.begun = true
+	w.extend(max(length, 0))
 	out := w.rw.Header()
 	setFields(out, h)
 	if _, ok := out["Content-Type"]; !ok {
@@ -261,12 +301,27 @@ func (w *writer) Write(p []byte) (int, error) {
 		}
 		w.left -= int64(len(p))
 	}
+	w.extend(int64(len(p)))
 	n, err := w.rw.Write(p)
 	if err != nil {
 		w.err = message.ErrClientGone
 		return n, w.err
 	}
 	return n, nil
+}
+
+// window is what a client takes of a stream without saying so: the usual initial window.
+const window = 64 << 10
+
+// extend gives the client as long as it may take for n bytes from now on. Setting the
+// deadline is a message to another goroutine: it is done when less is left, and to
+// shorten the first one for an answer that cannot be sent without the client.
+func (w *writer) extend(n int64) {
+	want := time.Now().Add(w.timeouts.Allowance(n))
+	if w.armed.Before(want) || n > window && w.armed.After(want.Add(w.timeouts.Stall)) {
+		w.armed = want.Add(w.timeouts.Stall)
+		http.NewResponseController(w.rw).SetWriteDeadline(w.armed)
+	}
 }
 
 // Flush implements message.Writer.

@@ -21,8 +21,9 @@ type Server struct {
 	Handler message.Handler
 
 	// Limits and Timeouts are those of the HTTP/1 engine, with the same defaults and
-	// answers. Timeouts.Rate is not enforced: a client that takes or sends something
-	// within Stall keeps its connection, and flow control bounds what it costs.
+	// answers. A stream whose client does not take the answer is reset: one that fits
+	// into a window six minutes after the request, a longer one at most two Stalls
+	// later than the bytes may take. A connection that takes nothing is closed.
 	Limits   http1.Limits
 	Timeouts http1.Timeouts
 
@@ -36,17 +37,21 @@ type Server struct {
 	Refused func(conn *message.Conn, status int, reason string) // as in http1.Server
 	Answer  func(conn *message.Conn, status int) message.Header // as in http1.Server
 
-	once   sync.Once
-	limits http1.Limits
-	stall  time.Duration
-	server *http.Server
-	conns  chan net.Conn
-	closed chan struct{}
-	ended  chan error
+	once     sync.Once
+	limits   http1.Limits
+	timeouts http1.Timeouts
+	server   *http.Server
+	conns    chan net.Conn
+	closed   chan struct{}
+	ended    chan error
 }
 
 // ErrDraining is returned by ServeConn when Drain was called before.
 var ErrDraining = errors.New("server is draining")
+
+// answerTime is until when, from its request, a stream's answer must be sent unless its
+// writer asks for more. It is longer than any integration may take.
+const answerTime = 6 * time.Minute
 
 // connKey is the context key of the *conn that a request came by.
 type connKey struct{}
@@ -55,8 +60,7 @@ func (s *Server) init() {
 	s.once.Do(func() {
 		s.limits = s.Limits.WithDefaults()
 		s.Floods = s.Floods.withDefaults()
-		timeouts := s.Timeouts.WithDefaults()
-		s.stall = timeouts.Stall
+		s.timeouts = s.Timeouts.WithDefaults()
 		if s.Streams == 0 {
 			s.Streams = 128
 		}
@@ -73,8 +77,9 @@ func (s *Server) init() {
 
 			DisableGeneralOptionsHandler: true, // "OPTIONS *" is ours to refuse
 			Protocols:                    &protocols,
-			ReadHeaderTimeout:            timeouts.Head,
-			IdleTimeout:                  timeouts.Idle,
+			ReadHeaderTimeout:            s.timeouts.Head,
+			WriteTimeout:                 answerTime,
+			IdleTimeout:                  s.timeouts.Idle,
 			// The library counts 32 bytes per field on top (RFC 9113 section 6.5.2), so
 			// our own limit and its answer come first.
 			MaxHeaderBytes: s.limits.Header + s.limits.Target + 40*s.limits.Lines,
@@ -84,7 +89,7 @@ func (s *Server) init() {
 				MaxReadFrameSize:              16 << 10,
 				MaxReceiveBufferPerConnection: 1 << 20,
 				MaxReceiveBufferPerStream:     256 << 10,
-				SendPingTimeout:               timeouts.Idle,
+				SendPingTimeout:               s.timeouts.Idle,
 				PingTimeout:                   15 * time.Second,
 			},
 			ConnContext: func(ctx context.Context, c net.Conn) context.Context {
@@ -100,7 +105,7 @@ func (s *Server) init() {
 // is closed. The error is nil when it was served.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, info *message.Conn) error {
 	s.init()
-	c := &conn{combiner: combiner{Conn: nc, stall: s.stall}, server: s, info: info, meter: newMeter(s.Floods), done: make(chan struct{})}
+	c := &conn{combiner: combiner{Conn: nc, stall: s.timeouts.Stall}, server: s, info: info, meter: newMeter(s.Floods), done: make(chan struct{})}
 	defer context.AfterFunc(ctx, func() { c.Close() })()
 	select {
 	case s.conns <- c:
