@@ -43,13 +43,12 @@ func (x *exchange) inspect() error {
 		x.waf.response = "WAF_BLOCK"
 	}
 	x.waf.status = 403
-	if out.Response != nil {
-		return &Refusal{Type: plan.WAFFiltered, Message: "Forbidden", Reason: "waf", Custom: out.Response}
+	r := &Refusal{Type: plan.WAFFiltered, Message: "Forbidden", Reason: "waf", Custom: out.Response, Cause: errors.New(out.Why)}
+	if r.Custom == nil {
+		r.Kind = "ForbiddenException"
 	}
-	return errFiltered
+	return r
 }
-
-var errFiltered = &Refusal{Type: plan.WAFFiltered, Message: "Forbidden", Kind: "ForbiddenException", Reason: "waf"}
 
 // subject shows the request to the web ACL. Its body is looked at through the exchange's
 // peeker, which the integration then reads.

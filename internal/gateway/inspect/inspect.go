@@ -80,6 +80,9 @@ type Outcome struct {
 	// WAF_FILTERED.
 	Response *wafrules.Response
 	Rule     string // that decided, for logs
+	// Why explains a refusal to operators: rule, statement, component and place of the
+	// match, never the matched bytes.
+	Why string
 }
 
 // The answers to clients without a token. The pages that let a browser get one are the
@@ -112,6 +115,9 @@ func (g *Guard) Inspect(s *Subject) (Outcome, error) {
 		out.Response, out.Insert = captcha, nil
 	default:
 		out.Response, out.Insert = challenge, nil
+	}
+	if !out.Allowed {
+		out.Why = explain(v)
 	}
 	g.record(s, r, v, &out)
 	return out, nil

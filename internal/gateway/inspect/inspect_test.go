@@ -88,6 +88,10 @@ func TestOutcomes(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		if got.Allowed != (got.Why == "") {
+			t.Errorf("%s: allowed %v, why %q", c.path, got.Allowed, got.Why)
+		}
+		got.Why = ""
 		if diff := cmp.Diff(c.want, got); diff != "" {
 			t.Errorf("%s %q (-want +got):\n%s", c.path, c.body, diff)
 		}
@@ -96,6 +100,18 @@ func TestOutcomes(t *testing.T) {
 		}
 		if rest, err := io.ReadAll(s.Body); err != nil || string(rest) != c.body {
 			t.Errorf("%s: the body is %q, %v after the inspection, want %q", c.path, rest, err, c.body)
+		}
+	}
+}
+
+func TestRefusalsAreExplained(t *testing.T) {
+	for _, c := range []struct{ path, body, want string }{
+		{"/block", "", `rule "block": RegexMatch on path, bytes 5 to 11`},
+		{"/", "this is evil", `rule "b": RegexMatch on body:CONTINUE, bytes 8 to 12`},
+	} {
+		got, err := guard(t, nil).Inspect(subject(c.path, c.body))
+		if err != nil || got.Why != c.want {
+			t.Errorf("%s: %q, %v, want %q", c.path, got.Why, err, c.want)
 		}
 	}
 }
