@@ -103,11 +103,19 @@ func (l *lease) take(s *gcra, now Instant) (ok, gone bool) {
 			return false, false
 		}
 	}
-	if !l.takeShare(now.Mono) {
-		return false, false
+	return l.borrow(now.Mono), false
+}
+
+// borrow takes from the local share a token that is owed to the server. The lock makes
+// the token and the debt one step, so that setShare sees both or neither.
+func (l *lease) borrow(now int64) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if ok, _ := l.share.Load().take(now); !ok {
+		return false
 	}
 	l.debt.Add(1)
-	return true, false
+	return true
 }
 
 func (l *lease) takeShare(now int64) bool {
@@ -119,7 +127,8 @@ func (l *lease) takeShare(now int64) bool {
 }
 
 // setShare makes the local share fit the number of nodes and hold at most the given
-// tokens; negative keeps what it holds.
+// tokens, less what this node owes: those tokens the server still counts as left.
+// Negative tokens keep what the share holds.
 func (l *lease) setShare(tokens float64, now int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,6 +137,8 @@ func (l *lease) setShare(tokens float64, now int64) {
 	next := newGCRA(shareOf(l.limit, l.set.nodes()), never, nil)
 	if tokens < 0 {
 		tokens = float64(old.capacity-ahead(tat, now)) / float64(old.interval)
+	} else {
+		tokens -= float64(l.debt.Load())
 	}
 	next.tat.Store(next.tatFor(tokens, now))
 	l.share.Store(next)

@@ -24,7 +24,9 @@ func newScript(body, run string) script {
 // The bucket holds t tokens at server time at (microseconds). It refills by the
 // server's clock, but by no more than the asking node measured since its own last ask:
 // a clock that leaps ahead gives nothing away, and one that goes back costs its leap
-// at most once. Nodes share what is left by their recent demand.
+// at most once. Nodes share what is left by their recent demand. Tokens that nodes owe
+// make t negative, by no more than the burst and a second's worth: more no node can
+// have given out between two asks, so nothing owed is forgiven.
 //
 // KEYS[1] bucket. ARGV: node, rate, burst, want, back, debt, demand, since (µs, -1 on
 // the first ask), known (tokens, -1 when nothing is doubtful).
@@ -62,7 +64,7 @@ else
   t = math.min(burst, t + rate * passed / 1000000)
 end
 if known >= 0 then t = math.min(t, known) end
-t = math.max(math.min(burst, t + back) - debt, -burst)
+t = math.max(math.min(burst, t + back) - debt, -burst - rate)
 
 local granted = 0
 if want >= 1 and t >= 1 then
