@@ -58,6 +58,7 @@ func (e *exact) take(now int64) bool {
 }
 
 func TestBucketDecidesAsTheExactModel(t *testing.T) {
+	t.Parallel()
 	for seed := range uint64(300) {
 		r := rand.New(rand.NewPCG(seed, 7))
 		l := counter.Limit{Rate: math.Exp(r.Float64()*16 - 4), Burst: 1 + r.Int64N(40)}
@@ -82,6 +83,7 @@ func TestBucketDecidesAsTheExactModel(t *testing.T) {
 // A rate is per second. A bucket that took its refill for milliseconds would admit a
 // thousand times as much, or as little.
 func TestRateIsPerSecond(t *testing.T) {
+	t.Parallel()
 	for _, tt := range []struct {
 		limit   counter.Limit
 		seconds int

@@ -16,6 +16,7 @@ type Flaky struct {
 	Loss float64 // share of exchanges that fail, 0 to 1, half of them after they were carried out
 
 	dead atomic.Bool
+	busy sync.RWMutex // held for reading during an exchange
 	mu   sync.Mutex
 	rand *rand.Rand
 }
@@ -25,13 +26,20 @@ func NewFlaky(s counter.Server, loss float64, seed uint64) *Flaky {
 	return &Flaky{Server: s, Loss: loss, rand: rand.New(rand.NewPCG(seed, 1))}
 }
 
-// Cut makes all calls fail from now on, as when the node was killed.
-func (f *Flaky) Cut() { f.dead.Store(true) }
+// Cut makes all calls fail from now on, as when the node was killed. An exchange that is
+// under way ends first.
+func (f *Flaky) Cut() {
+	f.busy.Lock()
+	defer f.busy.Unlock()
+	f.dead.Store(true)
+}
 
 var errLost = errors.New("the exchange got lost")
 
 // Exchange implements counter.Server.
 func (f *Flaky) Exchange(ctx context.Context, b counter.Batch) (counter.Answer, error) {
+	f.busy.RLock()
+	defer f.busy.RUnlock()
 	f.mu.Lock()
 	chance := f.rand.Float64()
 	f.mu.Unlock()

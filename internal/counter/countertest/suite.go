@@ -2,6 +2,7 @@ package countertest
 
 import (
 	"context"
+	"fmt"
 	"runtime"
 	"sync"
 	"sync/atomic"
@@ -20,6 +21,23 @@ type Kind struct {
 
 	// Clock is the clock of all sets of the test.
 	Clock *counter.Coarse
+
+	// Failed reports whether a shared server failed to answer a node in time, as it may
+	// on a busy machine. Tokens and units of such an exchange may be lost: no more may be
+	// admitted, but less. Nil for a kind that cannot fail.
+	Failed func() bool
+}
+
+// admitted checks that n requests were admitted where want are owed.
+func (k Kind) admitted(t *testing.T, n, want int, what string) {
+	t.Helper()
+	switch {
+	case n == want:
+	case n < want && k.Failed != nil && k.Failed():
+		t.Logf("%s: admitted %d of %d; the server failed to answer in between", what, n, want)
+	default:
+		t.Errorf("%s: admitted %d, want %d", what, n, want)
+	}
 }
 
 // settle is how long the suite waits for counters that come true in the background.
@@ -27,6 +45,12 @@ const settle = 10 * time.Second
 
 // Suite checks what every kind owes. fresh makes a kind with nothing counted yet.
 func Suite(t *testing.T, fresh func(t *testing.T) Kind) {
+	run := func(t *testing.T, test func(t *testing.T, k Kind)) {
+		k := fresh(t)
+		now := k.Clock.Now().Time()
+		k.Clock.Shift(now.Truncate(24*time.Hour).AddDate(0, 0, 1).Add(12 * time.Hour).Sub(now)) // no midnight in between
+		test(t, k)
+	}
 	for _, tt := range []struct {
 		name string
 		test func(t *testing.T, k Kind)
@@ -43,63 +67,85 @@ func Suite(t *testing.T, fresh func(t *testing.T) Kind) {
 		{"a restart keeps counts", quotaSurvives},
 		{"usage is reported by day", usageReported},
 	} {
-		t.Run(tt.name, func(t *testing.T) { tt.test(t, fresh(t)) })
+		t.Run(tt.name, func(t *testing.T) { run(t, tt.test) })
 	}
 }
 
-// exhaust takes from b until it has refused for a while, and returns what it gave.
-func exhaust(b *counter.Bucket, clock counter.Clock) (n int) {
-	for last := time.Now(); time.Since(last) < 300*time.Millisecond; {
-		if b.Take(clock.Now()) {
+// drained calls take until it gave want and then refused for a while, or refused for
+// long, and returns what it gave.
+func drained(want int, pause time.Duration, take func() bool) (n int) {
+	quiet := func() time.Duration {
+		if n < want {
+			return settle
+		}
+		return 300 * time.Millisecond
+	}
+	for last := time.Now(); time.Since(last) < quiet(); {
+		if take() {
 			n++
 			last = time.Now()
+		} else if pause > 0 {
+			time.Sleep(pause)
 		}
 	}
 	return n
 }
 
-// exhaustQuota does the same with a quota, patiently: leases of the last units are small.
-func exhaustQuota(q *counter.Quota, clock counter.Clock) (n int) {
-	for last := time.Now(); time.Since(last) < 1500*time.Millisecond; {
-		if q.Spend(clock.Now()) {
-			n++
-			last = time.Now()
-		} else {
-			time.Sleep(time.Millisecond)
-		}
+func (k Kind) exhaust(b *counter.Bucket, want int) int {
+	return drained(want, 0, func() bool { return b.Take(k.Clock.Now()) })
+}
+
+func (k Kind) exhaustQuota(q *counter.Quota, want int) int {
+	return drained(want, time.Millisecond, func() bool { return q.Spend(k.Clock.Now()) })
+}
+
+// together calls take from several goroutines until they got want between them and
+// were then refused for a while.
+func together(want int64, take func() bool) int {
+	var total atomic.Int64
+	var wg sync.WaitGroup
+	for range 8 {
+		wg.Go(func() {
+			for last := time.Now(); ; {
+				if take() {
+					total.Add(1)
+					last = time.Now()
+					continue
+				}
+				quiet := time.Since(last)
+				if quiet > settle || quiet > 300*time.Millisecond && total.Load() >= want {
+					return
+				}
+				runtime.Gosched()
+			}
+		})
 	}
-	return n
+	wg.Wait()
+	return int(total.Load())
 }
 
 func burstOnce(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	if n := exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 500}), k.Clock); n != 500 {
-		t.Errorf("admitted %d, want the burst of 500", n)
-	}
+	n := k.exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 500}), 500)
+	k.admitted(t, n, 500, "a burst")
 }
 
 func burstConcurrent(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	var total atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() { total.Add(int64(exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 3000}), k.Clock))) })
-	}
-	wg.Wait()
-	if n := total.Load(); n != 3000 {
-		t.Errorf("admitted %d, want the burst of 3000", n)
-	}
+	n := together(3000, func() bool { return s.Bucket("b", counter.Limit{Rate: 0, Burst: 3000}).Take(k.Clock.Now()) })
+	k.admitted(t, n, 3000, "a burst")
 }
 
 func rateHolds(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
+	const enough = 600
 	b := s.Bucket("b", counter.Limit{Rate: 1000, Burst: 100})
 	start := time.Now()
 	n := 0
-	for time.Since(start) < time.Second {
+	for passed := time.Duration(0); passed < time.Second || n < enough && passed < settle; passed = time.Since(start) {
 		if b.Take(k.Clock.Now()) {
 			n++
 		}
@@ -109,7 +155,10 @@ func rateHolds(t *testing.T, k Kind) {
 	if most := 100 + 1000*elapsed + 10; float64(n) > most {
 		t.Errorf("admitted %d in %.2f s, want at most %.0f", n, elapsed, most)
 	}
-	if least := 500 * elapsed; float64(n) < least {
+	if n < enough {
+		t.Errorf("admitted %d in %.2f s, want %d or more", n, elapsed, enough)
+	}
+	if least := 500 * elapsed; Long() && float64(n) < least {
 		t.Errorf("admitted %d in %.2f s, want %.0f or more", n, elapsed, least)
 	}
 }
@@ -119,25 +168,22 @@ func namesDoNotLeak(t *testing.T, k Kind) {
 	defer done()
 	l, a := counter.Limit{Rate: 0, Burst: 5}, counter.Allowance{Limit: 5, Period: counter.Month}
 	for _, name := range []string{"a", "b", "a/b", "a:b", "{a}", "a b", "ä", "plan/r/p/k"} {
-		if n := exhaust(s.Bucket(name, l), k.Clock); n != 5 {
-			t.Errorf("bucket %q admitted %d, want 5", name, n)
-		}
-		if n := exhaustQuota(s.Quota(name, a), k.Clock); n != 5 {
-			t.Errorf("quota %q admitted %d, want 5", name, n)
-		}
+		k.admitted(t, k.exhaust(s.Bucket(name, l), 5), 5, "bucket "+name)
+		k.admitted(t, k.exhaustQuota(s.Quota(name, a), 5), 5, "quota "+name)
 	}
 }
 
 func retunes(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 50}), k.Clock)
-	if n := exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 500}), k.Clock); n != 0 {
+	k.exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 50}), 50)
+	start := time.Now()
+	if n := k.exhaust(s.Bucket("b", counter.Limit{Rate: 0, Burst: 500}), 0); n != 0 {
 		t.Errorf("a greater burst gave %d tokens at once", n)
 	}
 	slow := s.Bucket("b", counter.Limit{Rate: 1, Burst: 5})
-	if n := exhaust(slow, k.Clock); n > 1 {
-		t.Errorf("another rate gave %d tokens at once", n)
+	if n := k.exhaust(slow, 0); float64(n) > 1+time.Since(start).Seconds() {
+		t.Errorf("another rate gave %d tokens in %v", n, time.Since(start))
 	}
 	for until := time.Now().Add(settle); !slow.Take(k.Clock.Now()); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
@@ -149,10 +195,10 @@ func retunes(t *testing.T, k Kind) {
 func closedBucket(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	if n := exhaust(s.Bucket("b", counter.Limit{Rate: 1e6, Burst: 0}), k.Clock); n != 0 {
+	if n := k.exhaust(s.Bucket("b", counter.Limit{Rate: 1e6, Burst: 0}), 0); n != 0 {
 		t.Errorf("a bucket without burst admitted %d", n)
 	}
-	if n := exhaustQuota(s.Quota("q", counter.Allowance{Limit: 0, Period: counter.Day}), k.Clock); n != 0 {
+	if n := k.exhaustQuota(s.Quota("q", counter.Allowance{Limit: 0, Period: counter.Day}), 0); n != 0 {
 		t.Errorf("a quota of none admitted %d", n)
 	}
 }
@@ -160,28 +206,17 @@ func closedBucket(t *testing.T, k Kind) {
 func quotaExact(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	var total atomic.Int64
-	var wg sync.WaitGroup
-	for range 8 {
-		wg.Go(func() {
-			total.Add(int64(exhaustQuota(s.Quota("q", counter.Allowance{Limit: 2000, Period: counter.Month}), k.Clock)))
-		})
-	}
-	wg.Wait()
-	if n := total.Load(); n != 2000 {
-		t.Errorf("admitted %d, want 2000", n)
-	}
+	a := counter.Allowance{Limit: 2000, Period: counter.Month}
+	n := together(2000, func() bool { return s.Quota("q", a).Spend(k.Clock.Now()) })
+	k.admitted(t, n, 2000, "a quota")
 }
 
 func quotaTurns(t *testing.T, k Kind) {
 	s, done := k.Open(t)
 	defer done()
-	a := counter.Allowance{Limit: 20, Period: counter.Day}
-	q := s.Quota("q", a)
+	q := s.Quota("q", counter.Allowance{Limit: 20, Period: counter.Day})
 	for day := range 3 {
-		if n := exhaustQuota(q, k.Clock); n != 20 {
-			t.Errorf("day %d: admitted %d, want 20", day, n)
-		}
+		k.admitted(t, k.exhaustQuota(q, 20), 20, fmt.Sprint("day ", day))
 		k.Clock.Shift(24 * time.Hour)
 	}
 }
@@ -191,19 +226,15 @@ func quotaExtends(t *testing.T, k Kind) {
 	defer done()
 	a := counter.Allowance{Limit: 10, Period: counter.Month}
 	q := s.Quota("q", a)
-	exhaustQuota(q, k.Clock)
+	k.exhaustQuota(q, 10)
 	if err := s.SetRemaining(t.Context(), "q", a, 7); err != nil {
 		t.Fatal(err)
 	}
-	if n := exhaustQuota(q, k.Clock); n != 7 {
-		t.Errorf("admitted %d after 7 were made to remain", n)
-	}
+	k.admitted(t, k.exhaustQuota(q, 7), 7, "with 7 made to remain")
 	if err := s.SetRemaining(t.Context(), "q", a, 0); err != nil {
 		t.Fatal(err)
 	}
-	if n := exhaustQuota(q, k.Clock); n != 0 {
-		t.Errorf("admitted %d after none were made to remain", n)
-	}
+	k.admitted(t, k.exhaustQuota(q, 0), 0, "with none made to remain")
 }
 
 func quotaSurvives(t *testing.T, k Kind) {
@@ -212,25 +243,20 @@ func quotaSurvives(t *testing.T, k Kind) {
 	for range 3 {
 		s, done := k.Open(t)
 		q := s.Quota("q", a)
-		for got := 0; got < 40; got++ {
-			for until := time.Now().Add(1500 * time.Millisecond); time.Now().Before(until); time.Sleep(time.Millisecond) {
-				if q.Spend(k.Clock.Now()) {
-					total++
-					break
-				}
-			}
-			if total == 100 {
-				break
+		want := min(total+40, 100)
+		for until := time.Now().Add(settle); total < want && time.Now().Before(until); {
+			if q.Spend(k.Clock.Now()) {
+				total++
+			} else {
+				time.Sleep(time.Millisecond)
 			}
 		}
 		done()
 	}
 	s, done := k.Open(t)
 	defer done()
-	total += exhaustQuota(s.Quota("q", a), k.Clock)
-	if total != 100 {
-		t.Errorf("admitted %d over four lives, want 100: units that were not spent return when a set ends", total)
-	}
+	total += k.exhaustQuota(s.Quota("q", a), 100-total)
+	k.admitted(t, total, 100, "a quota over four lives, units that were not spent returned at each end")
 }
 
 func usageReported(t *testing.T, k Kind) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -30,19 +31,35 @@ func (c *cluster) openFlaky(t *testing.T, loss float64) (*counter.Set, *countert
 	return s, flaky
 }
 
-// overload takes from a bucket at every node without pause for d, and returns what
-// each node admitted.
-func overload(sets []*counter.Set, clock counter.Clock, l counter.Limit, d time.Duration) []int {
+// patience is how long a test waits for what must happen, however busy the machine is.
+const patience = 30 * time.Second
+
+// overload takes from a bucket at every node without pause for d, and until each node
+// was admitted least times, and returns what each admitted. A node that is not in
+// patience returns with less.
+func overload(sets []*counter.Set, clock counter.Clock, l counter.Limit, d time.Duration, least int) []int {
 	got := make([]int, len(sets))
+	var content atomic.Int64 // nodes that have their least
 	var wg sync.WaitGroup
 	for i, s := range sets {
 		wg.Go(func() {
 			b := s.Bucket("b", l)
-			for start := time.Now(); time.Since(start) < d; runtime.Gosched() {
+			n := 0
+			if least == 0 {
+				content.Add(1)
+			}
+			for start := time.Now(); ; runtime.Gosched() {
 				if b.Take(clock.Now()) {
-					got[i]++
+					if n++; n == least {
+						content.Add(1)
+					}
+				}
+				passed := time.Since(start)
+				if passed > patience || passed > d && content.Load() == int64(len(sets)) {
+					break
 				}
 			}
+			got[i] = n
 		})
 	}
 	wg.Wait()
@@ -56,20 +73,28 @@ func sum(ns []int) (total int) {
 	return total
 }
 
-// spendFor spends a quota at every node until nobody was admitted for a while.
-func spendFor(sets []*counter.Set, clock counter.Clock, a counter.Allowance, quiet time.Duration) []int {
+// spendUp spends a quota at every node until want were admitted together and then
+// nobody for a second, which is when more would have been; or nobody for patience.
+func spendUp(sets []*counter.Set, clock counter.Clock, a counter.Allowance, want int) []int {
 	got := make([]int, len(sets))
+	var total, last atomic.Int64
+	last.Store(time.Now().UnixNano())
 	var wg sync.WaitGroup
 	for i, s := range sets {
 		wg.Go(func() {
 			q := s.Quota("q", a)
-			for last := time.Now(); time.Since(last) < quiet; {
+			for {
 				if q.Spend(clock.Now()) {
 					got[i]++
-					last = time.Now()
-				} else {
-					time.Sleep(time.Millisecond)
+					total.Add(1)
+					last.Store(time.Now().UnixNano())
+					continue
 				}
+				quiet := time.Duration(time.Now().UnixNano() - last.Load())
+				if quiet > patience || quiet > time.Second && total.Load() >= int64(want) {
+					return
+				}
+				time.Sleep(time.Millisecond)
 			}
 		})
 	}
@@ -85,15 +110,22 @@ func TestClusterKeepsOneRate(t *testing.T) {
 		s, _ := c.run(t)
 		sets = append(sets, s)
 	}
+	gather(t, sets)
 	l := counter.Limit{Rate: 2000, Burst: 200}
+	c.watch()
 	start := time.Now()
-	got := overload(sets, c.clock, l, 3*time.Second)
-	bound := 1.02 * (float64(l.Burst) + l.Rate*time.Since(start).Seconds())
-	if n := float64(sum(got)); n > bound || n < bound*0.6 {
-		t.Errorf("three nodes admitted %v, together %.0f; want at most %.0f and not much less", got, n, bound)
+	got := overload(sets, c.clock, l, 3*time.Second, 200)
+	alone := c.alone(l)
+	bucket := float64(l.Burst) + l.Rate*time.Since(start).Seconds()
+	n := float64(sum(got))
+	if n > 1.02*bucket+alone {
+		t.Errorf("three nodes admitted %v, together %.0f; want at most %.0f, and %.0f that late answers explain", got, n, 1.02*bucket, alone)
+	}
+	if countertest.Long() && n < 0.6*bucket {
+		t.Errorf("three nodes admitted %v, together %.0f; want not much less than %.0f", got, n, bucket)
 	}
 	for _, n := range got {
-		if n < sum(got)/10 {
+		if n < 200 || countertest.Long() && n < sum(got)/10 {
 			t.Errorf("three nodes admitted %v under the same load: one starved", got)
 		}
 	}
@@ -107,7 +139,7 @@ func TestClusterQuotaIsExact(t *testing.T) {
 		s, _ := c.run(t)
 		sets = append(sets, s)
 	}
-	got := spendFor(sets, c.clock, counter.Allowance{Limit: 5000, Period: counter.Month}, 3*time.Second)
+	got := spendUp(sets, c.clock, counter.Allowance{Limit: 5000, Period: counter.Month}, 5000)
 	if sum(got) != 5000 {
 		t.Errorf("three nodes admitted %v, together %d, want 5000", got, sum(got))
 	}
@@ -123,7 +155,7 @@ func TestLostAnswersChangeNoQuota(t *testing.T) {
 		countertest.Run(t, s)
 		sets = append(sets, s)
 	}
-	got := spendFor(sets, c.clock, counter.Allowance{Limit: 500, Period: counter.Month}, 5*time.Second)
+	got := spendUp(sets, c.clock, counter.Allowance{Limit: 500, Period: counter.Month}, 500)
 	if sum(got) != 500 {
 		t.Errorf("two nodes admitted %v, together %d, want 500", got, sum(got))
 	}
@@ -132,9 +164,19 @@ func TestLostAnswersChangeNoQuota(t *testing.T) {
 // take waits until one unit could be spent.
 func take(t *testing.T, q *counter.Quota, clock counter.Clock) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); !q.Spend(clock.Now()); time.Sleep(time.Millisecond) {
+	for until := time.Now().Add(patience); !q.Spend(clock.Now()); time.Sleep(time.Millisecond) {
 		if time.Now().After(until) {
-			t.Fatal("no unit could be spent in 10 s")
+			t.Fatalf("no unit could be spent in %v", patience)
+		}
+	}
+}
+
+// waitAway waits until the node knows that the server is away.
+func waitAway(t *testing.T, s *counter.Set) {
+	t.Helper()
+	for until := time.Now().Add(patience); !s.Away(); time.Sleep(time.Millisecond) {
+		if time.Now().After(until) {
+			t.Fatal("a node does not notice that the server is away")
 		}
 	}
 }
@@ -147,7 +189,7 @@ func TestDrainReturnsLeases(t *testing.T) {
 	take(t, first.Quota("q", a), c.clock)
 	stop()
 	second, _ := c.run(t)
-	if got := spendFor([]*counter.Set{second}, c.clock, a, 2*time.Second); got[0] != 99 {
+	if got := spendUp([]*counter.Set{second}, c.clock, a, 99); got[0] > 99 || got[0] < 99 && !c.failed() {
 		t.Errorf("after a node that used 1 of 100 units drained, the other admitted %d, want 99", got[0])
 	}
 }
@@ -164,12 +206,13 @@ func TestCrashedNodesLeaseCountsAsUsed(t *testing.T) {
 		take(t, q, c.clock)
 	}
 	link.Cut()
+	waitAway(t, crashing) // it has taken in the last answer
 	held := q.Left(c.clock.Now())
 	if held == 0 {
 		t.Fatal("the node holds no lease that could be lost")
 	}
 	other, _ := c.run(t)
-	got := int64(spendFor([]*counter.Set{other}, c.clock, a, 2*time.Second)[0])
+	got := int64(spendUp([]*counter.Set{other}, c.clock, a, int(1000-50-held))[0])
 	if got != 1000-50-held {
 		t.Errorf("a node that admitted 50 crashed with %d units leased; the other admitted %d, want %d", held, got, 1000-50-held)
 	}
@@ -207,7 +250,7 @@ func TestEmptiedServerIsRefilled(t *testing.T) {
 		c.server.Kill()
 		c.server.Start()
 	}
-	total += sum(spendFor(sets, c.clock, a, 4*time.Second))
+	total += sum(spendUp(sets, c.clock, a, 3000-total))
 	if total != 3000 {
 		t.Errorf("admitted %d across three restarts of an empty server, want 3000", total)
 	}
@@ -230,7 +273,7 @@ func TestRolledBackServerIsCorrected(t *testing.T) {
 	c.server.Kill()
 	c.server.Start()
 	late, _ := c.run(t) // a node that knows nothing of the time before
-	total := 800 + sum(spendFor([]*counter.Set{late, s}, c.clock, a, 4*time.Second))
+	total := 800 + sum(spendUp([]*counter.Set{late, s}, c.clock, a, 2000-800))
 	if total != 2000 {
 		t.Errorf("admitted %d across a restart with old data, want 2000", total)
 	}
@@ -247,13 +290,13 @@ func TestFlushedServerIsRefilled(t *testing.T) {
 		take(t, q, c.clock)
 	}
 	c.command(t, "FLUSHALL")
-	total := 300 + sum(spendFor([]*counter.Set{s}, c.clock, a, 2*time.Second))
+	total := 300 + sum(spendUp([]*counter.Set{s}, c.clock, a, 500-300))
 	if total != 500 {
 		t.Errorf("admitted %d across FLUSHALL, want 500", total)
 	}
 	b := s.Bucket("b", counter.Limit{Rate: 0.001, Burst: 100})
 	n := 0
-	for until := time.Now().Add(500 * time.Millisecond); time.Now().Before(until); {
+	for until := time.Now().Add(patience); n < 100 && time.Now().Before(until); {
 		if b.Take(c.clock.Now()) {
 			n++
 		}
@@ -264,7 +307,7 @@ func TestFlushedServerIsRefilled(t *testing.T) {
 			n++
 		}
 	}
-	if n != 100 {
+	if n > 100 || n < 100 && !c.failed() {
 		t.Errorf("a bucket of 100 admitted %d across FLUSHALL", n)
 	}
 }
@@ -284,19 +327,19 @@ func TestServerAway(t *testing.T) {
 	for _, s := range sets {
 		take(t, s.Quota("q", a), c.clock)
 	}
-	overload(sets, c.clock, l, 2*time.Second)
+	gather(t, sets)
+	overload(sets, c.clock, l, 2*time.Second, 0)
 	c.server.Kill()
+	held := int64(0) // in leases, to be spent besides
 	for _, s := range sets {
-		for until := time.Now().Add(10 * time.Second); !s.Away(); time.Sleep(time.Millisecond) {
-			if time.Now().After(until) {
-				t.Fatal("a node does not notice that the server is away")
-			}
-		}
+		waitAway(t, s)
+		held += s.Bucket("b", l).Tokens(c.clock.Now())
 	}
 	start := time.Now()
-	got := sum(overload(sets, c.clock, l, 2*time.Second))
+	got := sum(overload(sets, c.clock, l, 2*time.Second, 25))
+	end := time.Now()
 	// The local shares' rate, and what they gained while nobody asked.
-	if most := 100*time.Since(start).Seconds() + 55; float64(got) > most || got < 50 {
+	if most := 100*end.Sub(start).Seconds() + 55 + float64(held); float64(got) > most || got < 50 {
 		t.Errorf("with the server away two nodes admitted %d, want some and at most %.0f", got, most)
 	}
 	for _, s := range sets {
@@ -315,10 +358,12 @@ func TestServerAway(t *testing.T) {
 	}
 	// Back again, empty: no burst, and quotas go on.
 	c.server.Start()
-	start = time.Now()
-	got = sum(overload(sets, c.clock, l, 3*time.Second))
-	if most := 1.02*100*time.Since(start).Seconds() + 25; float64(got) > most || got < 100 {
-		t.Errorf("after the server came back empty two nodes admitted %d, want at most %.0f and not nothing", got, most)
+	c.watch()
+	got = sum(overload(sets, c.clock, l, 3*time.Second, 50))
+	alone := c.alone(l)
+	// The shares went on to fill since they were last asked.
+	if most := 1.02*100*time.Since(end).Seconds() + 10 + alone; float64(got) > most || got < 100 {
+		t.Errorf("after the server came back empty two nodes admitted %d, want at most %.0f, %.0f of it alone, and not nothing", got, most, alone)
 	}
 	for _, s := range sets {
 		take(t, s.Quota("q", a), c.clock)
@@ -331,19 +376,19 @@ func TestServerHangs(t *testing.T) {
 	c := newCluster(t)
 	s, _ := c.run(t)
 	l := counter.Limit{Rate: 1000, Burst: 100}
-	overload([]*counter.Set{s}, c.clock, l, 200*time.Millisecond)
-	c.server.Freeze()
+	overload([]*counter.Set{s}, c.clock, l, 200*time.Millisecond, 0)
 	start := time.Now()
-	got := sum(overload([]*counter.Set{s}, c.clock, l, 2*time.Second))
-	elapsed := time.Since(start)
+	c.server.Freeze()
+	got := sum(overload([]*counter.Set{s}, c.clock, l, 2*time.Second, 500))
+	end := time.Now()
+	elapsed := end.Sub(start)
 	c.server.Thaw()
 	if most := 1000*elapsed.Seconds() + 250; float64(got) > most || got < 500 {
 		t.Errorf("with the server hanging for %v, %d were admitted, want at most %.0f and most of them", elapsed, got, most)
 	}
-	start = time.Now()
-	got = sum(overload([]*counter.Set{s}, c.clock, l, time.Second))
-	if most := 1000*time.Since(start).Seconds() + 110; float64(got) > most {
-		t.Errorf("after the server went on, %d were admitted in a second, want at most %.0f: no burst", got, most)
+	got = sum(overload([]*counter.Set{s}, c.clock, l, time.Second, 0))
+	if most := 1000*time.Since(end).Seconds() + 110; float64(got) > most {
+		t.Errorf("after the server went on, %d were admitted in %v, want at most %.0f: no burst", got, time.Since(end), most)
 	}
 }
 
@@ -354,13 +399,16 @@ func TestServerWithAWrongClock(t *testing.T) {
 	c := newCluster(t)
 	s, _ := c.run(t)
 	l := counter.Limit{Rate: 200, Burst: 100}
-	overload([]*counter.Set{s}, c.clock, l, time.Second)
+	overload([]*counter.Set{s}, c.clock, l, time.Second, 0)
 	for _, at := range []string{"1", "4102444800000000"} {
+		start := time.Now() // the bucket has been filling since the last request
+		c.watch()
 		c.command(t, "HSET", "gatehouse:rate:b", "at", at)
-		start := time.Now()
-		got := sum(overload([]*counter.Set{s}, c.clock, l, time.Second))
-		if most := 200*1.02*time.Since(start).Seconds() + 20; float64(got) > most || got < 100 {
-			t.Errorf("bucket last seen at %s: admitted %d in a second, want about 200 and at most %.0f", at, got, most)
+		got := sum(overload([]*counter.Set{s}, c.clock, l, time.Second, 100))
+		alone := c.alone(l)
+		if most := 200*1.02*time.Since(start).Seconds() + 20 + alone; float64(got) > most || got < 100 {
+			t.Errorf("bucket last seen at %s: admitted %d in %v, want at most %.0f, %.0f of it alone, and not nothing",
+				at, got, time.Since(start), most, alone)
 		}
 	}
 }

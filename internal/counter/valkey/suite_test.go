@@ -2,8 +2,11 @@ package valkey_test
 
 import (
 	"fmt"
+	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	driver "github.com/valkey-io/valkey-go"
 
@@ -20,6 +23,9 @@ type cluster struct {
 	server *countertest.Server
 	clock  *counter.Coarse
 	ledger countertest.Ledger
+
+	mu      sync.Mutex
+	watched []*countertest.Watched // one for each node that open made
 }
 
 func newCluster(t *testing.T, args ...string) *cluster {
@@ -36,8 +42,12 @@ func (c *cluster) open(t *testing.T) *counter.Set {
 		t.Fatal(err)
 	}
 	t.Cleanup(server.Close)
+	watched := countertest.Watch(server)
+	c.mu.Lock()
+	c.watched = append(c.watched, watched)
+	c.mu.Unlock()
 	s, err := counter.Open(t.Context(), counter.Options{
-		Clock: c.clock, Ledger: &c.ledger, Server: server, Node: fmt.Sprint("node", nodes.Add(1)),
+		Clock: c.clock, Ledger: &c.ledger, Server: watched, Node: fmt.Sprint("node", nodes.Add(1)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -50,11 +60,50 @@ func (c *cluster) run(t *testing.T) (*counter.Set, func()) {
 	return s, countertest.Run(t, s)
 }
 
+// failed reports whether the server ever failed to answer a node in time.
+func (c *cluster) failed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.ContainsFunc(c.watched, (*countertest.Watched).Failed)
+}
+
+// watch begins to measure how well the nodes are served.
+func (c *cluster) watch() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.watched {
+		w.Reset()
+	}
+}
+
+// alone returns what nodes may have admitted since watch on their own.
+func (c *cluster) alone(l counter.Limit) (tokens float64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, w := range c.watched {
+		tokens += w.Alone(l, len(c.watched))
+	}
+	return tokens
+}
+
+// gather waits until every node knows of all: before, each takes a greater share.
+func gather(t *testing.T, sets []*counter.Set) {
+	t.Helper()
+	for until := time.Now().Add(patience); ; time.Sleep(time.Millisecond) {
+		if !slices.ContainsFunc(sets, func(s *counter.Set) bool { return s.Nodes() != len(sets) }) {
+			return
+		}
+		if time.Now().After(until) {
+			t.Fatalf("the %d nodes do not know of each other", len(sets))
+		}
+	}
+}
+
 func TestSuite(t *testing.T) {
 	countertest.Suite(t, func(t *testing.T) countertest.Kind {
 		t.Parallel()
 		c := newCluster(t)
-		return countertest.Kind{Clock: c.clock, Open: c.run}
+		return countertest.Kind{Clock: c.clock, Open: c.run, Failed: c.failed}
 	})
 }
 
