@@ -1,8 +1,11 @@
 package runtime_test
 
 import (
+	"context"
 	"fmt"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,6 +136,70 @@ func TestServersPortsCannotBeReached(t *testing.T) {
 	// Its own Runtime API is there, on the same address as another function's.
 	if got := do[string](f, fn, "connect", "tcp 127.0.0.1:9001", 0); got != "connected" {
 		t.Errorf("the Runtime API: %s", got)
+	}
+}
+
+// What the server was started with, and did not close, is not handed down.
+func TestServersFilesAreNotInherited(t *testing.T) {
+	t.Parallel()
+	secret := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(secret, []byte("inherited"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	fd, err := unix.Open(secret, unix.O_RDONLY, 0) // without O_CLOEXEC
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	for _, name := range do[[]string](f, fn, "list", "/proc/self/fd", 0) {
+		if n, err := strconv.Atoi(name); err != nil || n < 3 {
+			continue
+		}
+		if got := do[string](f, fn, "link", "/proc/self/fd/"+name, 0); strings.HasPrefix(got, "/") {
+			t.Errorf("file %s of a function is %s", name, got)
+		}
+	}
+}
+
+// The way out of a sandbox is the proxy alone, and it goes where Dial lets it.
+func TestEgress(t *testing.T) {
+	t.Parallel()
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprintf(w, "%s %s at %s", r.Method, r.URL, r.Host)
+	}))
+	defer backend.Close()
+	secure := httptest.NewTLSServer(backend.Config.Handler)
+	defer secure.Close()
+	dial := func(ctx context.Context, network, address string) (net.Conn, error) {
+		switch address {
+		case "backend.example:80":
+			address = backend.Listener.Addr().String()
+		case "backend.example:443":
+			address = secure.Listener.Addr().String()
+		default:
+			return nil, fmt.Errorf("%s is not for functions", address)
+		}
+		return new(net.Dialer).DialContext(ctx, network, address)
+	}
+	f := newFixture(t, func(o *runtime.Options) { o.Dial = dial })
+	fn := f.function(nil)
+	for address, want := range map[string]string{
+		"http://backend.example/x?y=1": "200 GET /x?y=1 at backend.example",
+		"https://backend.example/x":    "200 GET /x at backend.example",
+		backend.URL + "/":              "error",
+		"http://127.0.0.2/":            "error: ", // not by the proxy, by NO_PROXY or not: there is no way
+		"http://other.example/":        "502 no connection: other.example:80 is not for functions",
+		"https://other.example/":       "error: Get \"https://other.example/\": Bad Gateway",
+	} {
+		if got := strings.TrimSpace(do[string](f, fn, "fetch", address, 0)); !strings.HasPrefix(got, want) && !(want == "error: " && strings.HasPrefix(got, "502 ")) {
+			t.Errorf("%s: %s, want %s", address, got, want)
+		}
+	}
+	py := f.script("python"+hostPython(t), "m.py", "m.handler", "import urllib.request\ndef handler(e, c): return urllib.request.urlopen('http://backend.example/py').read().decode()\n")
+	if res := f.invoke(py, nil); string(res.Payload) != `"GET /py at backend.example"` {
+		t.Errorf("python: %s", res.Payload)
 	}
 }
 

@@ -60,6 +60,7 @@ def handler(event, context):
     if do == "raise": raise Oops("no luck")
     if do == "unserialisable": return object()
     if do == "print": print("to stdout"); print("to stderr", file=sys.stderr)
+    if do == "reopen": open("/dev/stdout", "w").write("by its name\n"); open("/dev/stderr", "w").write("and the other\n")
     if do == "exit": sys.exit(4)
     if do == "write": open("/tmp/x", "w").write("x"); return open("/tmp/x").read()
     return {"count": count, "id": context.aws_request_id, "left": context.get_remaining_time_in_millis(),
@@ -99,6 +100,9 @@ def handler(event, context):
 	}
 	if res := f.invoke(fn, []byte(`{"do":"print"}`)); !strings.Contains(string(res.LogTail), "to stdout\n") || !strings.Contains(string(res.LogTail), "to stderr\n") {
 		t.Errorf("log:\n%s", res.LogTail)
+	}
+	if res := f.invoke(fn, []byte(`{"do":"reopen"}`)); !strings.Contains(string(res.LogTail), "by its name\nand the other\n") {
+		t.Errorf("writing /dev/stdout: %s\n%s", res.Payload, res.LogTail)
 	}
 	if kind, message, res := f.failure(fn, []byte(`{"do":"exit"}`)); kind != "Runtime.ExitError" || message != "RequestId: "+res.RequestID+" Error: Runtime exited with error: exit status 4" {
 		t.Errorf("%s: %s", kind, message)

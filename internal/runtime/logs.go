@@ -39,6 +39,12 @@ func newLogs(fn *Function, sink Sink, stream string) (*logs, *os.File, error) {
 	if err != nil {
 		return nil, nil, err
 	}
+	// Programs may open it again, as /dev/stdout, which goes by the sandbox's user.
+	if err := w.Chmod(0o622); err != nil {
+		r.Close()
+		w.Close()
+		return nil, nil, err
+	}
 	l := &logs{fn: fn, sink: sink, group: fn.LogGroup, stream: stream, pipe: r, closed: make(chan struct{})}
 	if l.group == "" {
 		l.group = "/aws/lambda/" + fn.Name

@@ -40,6 +40,11 @@ type Options struct {
 	// (AWS_ENDPOINT_URL): it accepts from l until l is closed. nil: they have none.
 	Endpoint func(fn *Function, l net.Listener)
 
+	// Dial connects functions to the world: they have no network but a proxy for HTTP and
+	// CONNECT (HTTP_PROXY, HTTPS_PROXY) that dials with it. It decides where they may
+	// connect to, and must refuse the server's own ports. nil: nowhere.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+
 	Sink Sink         // gets functions' logs; nil for nowhere
 	Log  *slog.Logger // nil for none
 }
@@ -480,12 +485,10 @@ func (r *Runner) specify(ctx context.Context, fn *Function, id, stream string) (
 		Processes: 1024, OpenFiles: 1024, Files: systemFiles(),
 	}
 	task, opt := "/var/task", "/opt"
-	addresses := []string{apiAddress, endpointAddress}
-	if r.endpoint == nil {
-		addresses = addresses[:1]
-	}
+	addresses := []string{apiAddress, endpointAddress, proxyAddress}
 	if r.o.Uncontained {
 		task, opt = fn.Code, fn.Layers
+		addresses = addresses[:2] // the network is the server's: it needs no proxy, and others must not have one
 		if spec.listeners, err = listenHere(addresses); err != nil {
 			return nil, nil, err
 		}
@@ -604,8 +607,16 @@ func (r *Runner) environment(ctx context.Context, fn *Function, task, stream str
 		"AWS_EXECUTION_ENV": "AWS_Lambda_" + fn.Runtime, "AWS_REGION": fn.Region, "AWS_DEFAULT_REGION": fn.Region,
 		"AWS_LAMBDA_RUNTIME_API": addresses[0],
 	})
-	if len(addresses) > 1 {
+	if r.endpoint != nil {
 		env["AWS_ENDPOINT_URL"] = "http://" + addresses[1]
+	}
+	if r.o.Dial != nil && !r.o.Uncontained {
+		// NODE_USE_ENV_PROXY makes Node.js heed them too, from version 24 on.
+		proxy := "http://" + addresses[2]
+		maps.Copy(env, map[string]string{
+			"HTTP_PROXY": proxy, "HTTPS_PROXY": proxy, "http_proxy": proxy, "https_proxy": proxy, "NODE_USE_ENV_PROXY": "1",
+			"NO_PROXY": "127.0.0.1,localhost", "no_proxy": "127.0.0.1,localhost",
+		})
 	}
 	if fn.Credentials != nil {
 		c, err := fn.Credentials(ctx)

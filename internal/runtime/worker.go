@@ -23,11 +23,12 @@ const (
 // A worker is one warm process of a function: its sandbox and its Runtime API. It
 // handles one call at a time.
 type worker struct {
-	fn   *Function
-	box  *sandbox
-	logs *logs
-	http *http.Server
-	root string // the folder its root is mounted on
+	fn    *Function
+	box   *sandbox
+	logs  *logs
+	http  *http.Server
+	proxy *http.Server // its way out; nil without one
+	root  string       // the folder its root is mounted on
 
 	events   chan *call
 	started  time.Time
@@ -110,8 +111,12 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 	}
 	w.http = &http.Server{Handler: w.api(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
 	go w.http.Serve(w.box.listeners[0])
-	if r.endpoint != nil && len(w.box.listeners) > 1 {
+	if r.endpoint != nil {
 		go r.endpoint(w.fn, w.box.listeners[1])
+	}
+	if r.o.Dial != nil && !r.o.Uncontained {
+		w.proxy = newProxy(r.o.Dial)
+		go w.proxy.Serve(w.box.listeners[2])
 	}
 	first := byte(cmdRuntime)
 	if w.external = len(spec.Programs) - 1; w.external > 0 {
@@ -414,6 +419,9 @@ func (w *worker) discard() {
 	}
 	w.box.stop(min(grace, termGrace))
 	w.http.Close()
+	if w.proxy != nil {
+		w.proxy.Close()
+	}
 	select {
 	case <-w.logs.closed:
 	case <-time.After(time.Second): // without a sandbox, a process of it may live on with its output

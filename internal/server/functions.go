@@ -2,11 +2,17 @@ package server
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
+	"net/url"
 	"path/filepath"
+	"slices"
+	"strconv"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
 
 	"gatehouse/internal/awsapi"
@@ -32,7 +38,7 @@ const functionGrace = 10 * time.Second
 func (s *Server) openFunctions(ctx context.Context) (err error) {
 	o := runtime.Options{
 		Uncontained: s.config.Functions.Sandbox == "none", Interpreters: s.config.Functions.Interpreters, Log: s.log,
-		Sink: &functionLogs{events: s.events}, Endpoint: s.serveFunction,
+		Sink: &functionLogs{events: s.events}, Endpoint: s.serveFunction, Dial: s.functionDialer().DialContext,
 	}
 	if s.runner, err = runtime.New(o); err != nil {
 		return err
@@ -87,6 +93,65 @@ func (s *Server) functionCredentials(_ context.Context, role, session string) (r
 	}
 	s.functionKeys.add(rs.Key.ID, session, rs.Expires)
 	return runtime.Credentials{AccessKeyID: rs.Key.ID, SecretAccessKey: rs.Key.Secret, SessionToken: rs.Token}, nil
+}
+
+// functionDialer connects functions to the world: wherever integrations may connect to, but
+// not to any of our own ports, nor to what keeps our state.
+func (s *Server) functionDialer() *net.Dialer {
+	egress := s.egress()
+	return &net.Dialer{Timeout: functionDial, ControlContext: func(ctx context.Context, network, address string, _ syscall.RawConn) error {
+		to, err := netip.ParseAddrPort(address)
+		if err != nil {
+			return fmt.Errorf("address %q: %w", address, err)
+		}
+		if err := egress(network, to); err != nil {
+			return err
+		}
+		for _, own := range []net.Listener{s.sockets.control, s.sockets.ops} {
+			if own == nil {
+				continue
+			}
+			if at, ok := own.Addr().(*net.TCPAddr); ok && at.Port == int(to.Port()) && isOwn(at, to.Addr().Unmap()) {
+				return fmt.Errorf("address %s is Gatehouse's own", to)
+			}
+		}
+		for _, state := range []string{s.config.Store.Reveal(), s.config.Counters.Reveal()} {
+			if leadsTo(ctx, state, to) {
+				return fmt.Errorf("address %s is Gatehouse's own state", to)
+			}
+		}
+		return nil
+	}}
+}
+
+// functionDial bounds a function's connecting.
+const functionDial = 10 * time.Second
+
+// isOwn reports whether an address of this machine reaches a listener.
+func isOwn(at *net.TCPAddr, ip netip.Addr) bool { return ip.IsLoopback() || isOwnAddress(at, ip) }
+
+// statePorts are those of databases and counters whose URL names none.
+var statePorts = map[string]string{"postgres": "5432", "postgresql": "5432", "redis": "6379", "rediss": "6379", "valkey": "6379", "valkeys": "6379"}
+
+// leadsTo reports whether the server that a URL names may be at an address. A name that
+// cannot be resolved now leads anywhere on its port.
+func leadsTo(ctx context.Context, address string, to netip.AddrPort) bool {
+	u, err := url.Parse(address)
+	if err != nil || u.Host == "" {
+		return false
+	}
+	port := u.Port()
+	if port == "" {
+		port = statePorts[u.Scheme]
+	}
+	if port != strconv.Itoa(int(to.Port())) {
+		return false
+	}
+	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
+	if err != nil {
+		return true
+	}
+	return slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() == to.Addr().Unmap() })
 }
 
 // issuedKeys are the access keys that functions were given, by id.

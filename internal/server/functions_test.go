@@ -64,6 +64,10 @@ def connect(host, port):
         return "connected"
     except Exception as e:
         return type(e).__name__
+def tunnel(address):
+    c = socket.create_connection(("127.0.0.1", int(os.environ["HTTPS_PROXY"].rsplit(":", 1)[1])), 5)
+    c.sendall(("CONNECT %s HTTP/1.1\r\nHost: %s\r\n\r\n" % (address, address)).encode())
+    return c.recv(4096).split(b" ")[1].decode()
 def signed(endpoint, body):
     e, now = os.environ, datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%dT%H%M%SZ")
     day, host = now[:8], endpoint.split("//")[1]
@@ -93,6 +97,9 @@ def handler(event, context):
         "root": fetch(endpoint + "/", {"Authorization": "AWS4-HMAC-SHA256 Credential=AKIAROOT/20260101/us-east-1/sts/aws4_request"}),
         "health": fetch(endpoint + "/_gatehouse/health", own),
         "invoke": fetch(endpoint + "/_aws/execute-api/api/stage/x", own),
+        "by proxy to control": tunnel(event["control"]),
+        "by proxy to metadata": tunnel("169.254.169.254:80"),
+        "by proxy to a data port": tunnel(event["http"]),
         "identity": signed(endpoint, b"Action=GetCallerIdentity&Version=2011-06-15"),
         "forged": fetch(endpoint + "/?Action=GetCallerIdentity&Version=2011-06-15", own),
     }
@@ -114,7 +121,7 @@ def handler(event, context):
 	}); err != nil {
 		t.Fatal(err)
 	}
-	payload, err := json.Marshal(map[string]string{"name": "fn", "data": g.Config.Data, "control": g.Control})
+	payload, err := json.Marshal(map[string]string{"name": "fn", "data": g.Config.Data, "control": g.Control, "http": g.HTTP})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -129,6 +136,7 @@ def handler(event, context):
 	for what, want := range map[string]any{
 		"key": "ASIA", "data": "FileNotFoundError", "control": "ConnectionRefusedError",
 		"unsigned": 403.0, "root": 403.0, "health": 403.0, "invoke": 403.0,
+		"by proxy to control": "502", "by proxy to metadata": "502", "by proxy to a data port": "200",
 	} {
 		if got[what] != want {
 			t.Errorf("%s: %v, want %v", what, got[what], want)

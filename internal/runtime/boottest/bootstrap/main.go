@@ -4,10 +4,12 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"os/signal"
@@ -110,6 +112,14 @@ func handle(ctx context.Context, e event) (any, error) {
 			return "error: " + err.Error(), nil
 		}
 		return string(b), nil
+	case "link":
+		to, err := os.Readlink(e.Arg)
+		if err != nil {
+			return "error: " + err.Error(), nil
+		}
+		return to, nil
+	case "fetch":
+		return fetch(e.Arg), nil
 	case "write":
 		return fmt.Sprint(os.WriteFile(e.Arg, []byte("x"), 0o666)), nil
 	case "list":
@@ -148,6 +158,23 @@ func handle(ctx context.Context, e event) (any, error) {
 		return nil, nil
 	}
 	return nil, fmt.Errorf("no such thing to do: %q", e.Do)
+}
+
+// fetch asks for a URL as Go programs do, by the proxy of the environment. Certificates
+// are not what is tested.
+func fetch(url string) string {
+	tr := http.DefaultTransport.(*http.Transport).Clone()
+	tr.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	res, err := (&http.Client{Transport: tr, Timeout: 5 * time.Second}).Get(url)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		return "error: " + err.Error()
+	}
+	return fmt.Sprint(res.StatusCode, " ", string(b))
 }
 
 // fork starts children until it cannot, n at most, and returns how many it started.
