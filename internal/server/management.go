@@ -37,28 +37,34 @@ func (s *Server) openIdentities(ctx context.Context) (err error) {
 	return err
 }
 
+// Services returns the services of the control port with what serves them. Whoever asks a
+// Bound for its Implemented operations learns what is offered: docs/coverage.md is made so.
+func (s *Server) Services() []schema.Bound {
+	return []schema.Bound{
+		apigateway.Bind(&apiGateway{
+			RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+			ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
+			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
+			DomainNames: &domains.DomainNames{
+				Store: s.store, Suffix: s.config.DomainSuffix,
+				Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
+			},
+		}),
+		wafv2.Bind(s.firewall.operations(s.store)),
+		acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
+		s3.Bind(s.objects),
+		s3control.Bind(s.objects),
+		iam.Bind(s.identities.IAM()),
+		logswire.Bind(&logGroups{Logs: s.logGroups}),
+		lambda.Bind(&functionService{Functions: s.functions}),
+		sts.Bind(s.identities.STS()),
+	}
+}
+
 // managementAPI puts the control plane together.
 func (s *Server) managementAPI() *awsapi.Server {
 	return awsapi.NewServer(awsapi.Config{
-		Services: []schema.Bound{
-			apigateway.Bind(&apiGateway{
-				RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
-				ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
-				UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
-				DomainNames: &domains.DomainNames{
-					Store: s.store, Suffix: s.config.DomainSuffix,
-					Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
-				},
-			}),
-			wafv2.Bind(s.firewall.operations(s.store)),
-			acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
-			s3.Bind(s.objects),
-			s3control.Bind(s.objects),
-			iam.Bind(s.identities.IAM()),
-			logswire.Bind(&logGroups{Logs: s.logGroups}),
-			lambda.Bind(&functionService{Functions: s.functions}),
-			sts.Bind(s.identities.STS()),
-		},
+		Services:      s.Services(),
 		Authenticator: s.identities,
 		Authorizer:    s.identities,
 		Log:           s.log,
