@@ -108,10 +108,20 @@ func EqualName(a, b string) bool {
 // HasToken reports whether the comma-separated list value contains token,
 // without regard to ASCII case (RFC 9110 section 5.6.1).
 func HasToken(value, token string) bool {
-	for part := range strings.SplitSeq(value, ",") {
-		if EqualName(strings.Trim(part, " \t"), token) {
+	for {
+		part, rest, more := strings.Cut(value, ",")
+		for len(part) > 0 && (part[0] == ' ' || part[0] == '\t') {
+			part = part[1:]
+		}
+		for len(part) > 0 && (part[len(part)-1] == ' ' || part[len(part)-1] == '\t') {
+			part = part[:len(part)-1]
+		}
+		if EqualName(part, token) {
 			return true
 		}
+		if !more {
+			return false
+		}
+		value = rest
 	}
-	return false
 }
