@@ -45,6 +45,7 @@ func (c *Config) Check() error {
 	p.networks("proxy-protocol.https", c.ProxyProtocol.HTTPS)
 	p.networks("egress.deny", c.Egress.Deny)
 	p.networks("egress.allow-fetch", c.Egress.AllowFetch)
+	p.want((c.Firewall.Countries == "") == (c.Firewall.Systems == ""), "firewall.systems", c.Firewall.Systems, "a file where firewall.countries has one, and none where it has none")
 	p.limits(c.Limits)
 	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
 	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")

@@ -93,6 +93,9 @@ type Config struct {
 	// Functions says how Lambda functions are run.
 	Functions Functions `yaml:"functions"`
 
+	// Firewall gives web ACLs what they need to know about addresses.
+	Firewall Firewall `yaml:"firewall"`
+
 	// Limits bound what clients can take.
 	Limits Limits `yaml:"limits"`
 
@@ -130,6 +133,28 @@ type Functions struct {
 	// Interpreters are paths by runtime ("nodejs22.x: /opt/node22/bin/node"), for those
 	// that PATH does not lead to.
 	Interpreters map[string]string `yaml:"interpreters"`
+}
+
+// Firewall gives web ACLs what they need to know about addresses. Rules that need what is
+// not there are refused, and managed groups without lists are not offered. All files are
+// read when Gatehouse starts.
+type Firewall struct {
+	// Countries and Systems are databases in MaxMind's format: of countries or cities,
+	// and of autonomous systems. Both or none. Default: none.
+	Countries string `yaml:"countries" env:"FIREWALL_COUNTRIES"`
+	Systems   string `yaml:"systems" env:"FIREWALL_SYSTEMS"`
+
+	// Reputation, Reconnaissance and DDoS are lists of networks for
+	// AWSManagedRulesAmazonIpReputationList: text files with one CIDR or address in a line,
+	// and comments after "#". Default: none.
+	Reputation     string `yaml:"reputation"`
+	Reconnaissance string `yaml:"reconnaissance"`
+	DDoS           string `yaml:"ddos"`
+
+	// Anonymous and Hosting are the same for AWSManagedRulesAnonymousIpList: networks of
+	// anonymising services and of hosting providers. Default: none.
+	Anonymous string `yaml:"anonymous"`
+	Hosting   string `yaml:"hosting"`
 }
 
 // Limits bound what clients can take. Zero means the default.

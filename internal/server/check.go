@@ -132,7 +132,13 @@ func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, re
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: newFirewallParts(nil, nil).compiler(), Publish: func(*plan.Plan) {}}
+	parts, err := newFirewallParts(c.Firewall, nil, nil)
+	if err != nil {
+		report("firewall", err)
+		return
+	}
+	defer parts.close()
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), Publish: func(*plan.Plan) {}}
 	problems, err := compiler.Once(ctx)
 	report(place, err)
 	for _, p := range problems {

@@ -3,16 +3,21 @@ package server
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"time"
 
 	"gatehouse/internal/compile"
+	"gatehouse/internal/config"
 	"gatehouse/internal/control/webacls"
 	"gatehouse/internal/firewall"
+	"gatehouse/internal/firewall/places"
 	"gatehouse/internal/gateway/inspect"
+	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/managed"
 	"gatehouse/internal/lang/wafrules/ratecount"
 	"gatehouse/internal/lang/wafrules/record"
@@ -26,19 +31,84 @@ import (
 // gateway meet here.
 type firewallParts struct {
 	inspect.Samples
-	rates *ratecount.Store
-	env   firewall.Environment
-	log   *slog.Logger
+	rates  *ratecount.Store
+	env    firewall.Environment
+	places *places.Places // nil without databases
+	log    *slog.Logger
 
 	events  *logstore.Store
 	writers sync.Map // by destination: *logstore.Writer, nil for what nothing writes to
 }
 
-// newFirewallParts makes the parts. Without a log and events they are for compiling alone.
-func newFirewallParts(log *slog.Logger, events *logstore.Store) *firewallParts {
+// newFirewallParts makes the parts, reading what the configuration names. Without a log
+// and events they are for compiling alone.
+func newFirewallParts(c config.Firewall, log *slog.Logger, events *logstore.Store) (*firewallParts, error) {
 	f := &firewallParts{rates: ratecount.NewStore(), log: log, events: events}
-	f.env = firewall.Environment{Catalog: managed.New(managed.Lists{}), Counters: f.rates}
-	return f
+	lists, err := firewallLists(c)
+	if err != nil {
+		return nil, fmt.Errorf("firewall: %w", err)
+	}
+	f.env = firewall.Environment{Catalog: managed.New(lists), Counters: f.rates}
+	if c.Countries == "" {
+		return f, nil
+	}
+	if f.places, err = places.Open(c.Countries, c.Systems); err != nil {
+		return nil, fmt.Errorf("firewall: %w", err)
+	}
+	f.env.Geography = f.places
+	return f, nil
+}
+
+// close lets go of the databases.
+func (f *firewallParts) close() {
+	if f != nil && f.places != nil {
+		f.places.Close()
+	}
+}
+
+// firewallLists reads the configured lists of networks.
+func firewallLists(c config.Firewall) (lists managed.Lists, err error) {
+	for _, l := range []struct {
+		file string
+		set  **wafrules.IPSet
+	}{
+		{c.Reputation, &lists.Reputation}, {c.Reconnaissance, &lists.Reconnaissance}, {c.DDoS, &lists.DDoS},
+		{c.Anonymous, &lists.Anonymous}, {c.Hosting, &lists.Hosting},
+	} {
+		if l.file == "" {
+			continue
+		}
+		if *l.set, err = readNetworks(l.file); err != nil {
+			return lists, err
+		}
+	}
+	return lists, nil
+}
+
+// readNetworks reads a list of networks: one CIDR or address in a line, comments after "#".
+func readNetworks(file string) (*wafrules.IPSet, error) {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return nil, err
+	}
+	var networks []netip.Prefix
+	n := 0
+	for line := range strings.Lines(string(src)) {
+		n++
+		text, _, _ := strings.Cut(line, "#")
+		if text = strings.TrimSpace(text); text == "" {
+			continue
+		}
+		p, err := netip.ParsePrefix(text)
+		if a, notPrefix := netip.ParseAddr(text); notPrefix == nil {
+			p, err = netip.PrefixFrom(a, a.BitLen()), nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s:%d: %q: want an address or a network in CIDR form", file, n, text)
+		}
+		networks = append(networks, p)
+	}
+	return wafrules.NewIPSet(networks), nil
 }
 
 func (f *firewallParts) compiler() compile.Firewall {

@@ -3,6 +3,8 @@ package server_test
 import (
 	"encoding/json"
 	"net/http"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
+	"gatehouse/internal/config"
 	"gatehouse/internal/server/servertest"
 )
 
@@ -185,5 +188,25 @@ func TestRateBasedRule(t *testing.T) {
 	keys, err := a.waf.GetRateBasedStatementManagedKeys(t.Context(), &wafv2.GetRateBasedStatementManagedKeysInput{Scope: types.ScopeRegional, WebACLName: a.acl.Name, WebACLId: a.acl.Id, RuleName: aws.String("rate")})
 	if err != nil || len(keys.ManagedKeysIPV4.Addresses) != 1 || keys.ManagedKeysIPV4.Addresses[0] != "127.0.0.1/32" {
 		t.Errorf("limited: %+v, %v", keys, err)
+	}
+}
+
+// What the operator supplies makes groups and rules possible that are otherwise refused.
+func TestFirewallLists(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "anonymous.txt")
+	if err := os.WriteFile(file, []byte("# exits\n203.0.113.0/24\n127.0.0.1 # this machine\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := servertest.Start(t, func(c *config.Config) { c.Firewall.Anonymous = file })
+	a := filter(t, g, types.Rule{Name: aws.String("anonymous"), Priority: 1, VisibilityConfig: visible("anonymous"), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
+		Statement: &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{VendorName: aws.String("AWS"), Name: aws.String("AWSManagedRulesAnonymousIpList")}}})
+	if status, _, _ := a.send(g.Client(t, nil), "", ""); status != 403 {
+		t.Errorf("a listed address: %d, want 403", status)
+	}
+	geo := types.Rule{Name: aws.String("geo"), Priority: 1, VisibilityConfig: visible("geo"), Action: &types.RuleAction{Block: &types.BlockAction{}},
+		Statement: &types.Statement{GeoMatchStatement: &types.GeoMatchStatement{CountryCodes: []types.CountryCode{types.CountryCodeFr}}}}
+	_, err := a.waf.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{geo}})
+	if err == nil || !strings.Contains(err.Error(), "no geographic database is configured") {
+		t.Errorf("a rule on countries without a database: %v", err)
 	}
 }

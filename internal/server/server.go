@@ -149,7 +149,10 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openCounters(ctx); err != nil {
 		return err
 	}
-	s.firewall = newFirewallParts(s.log, s.events)
+	var err error
+	if s.firewall, err = newFirewallParts(s.config.Firewall, s.log, s.events); err != nil {
+		return err
+	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), Publish: s.publish}
@@ -264,6 +267,7 @@ func (s *Server) Run(ctx context.Context) error {
 	stop()
 	tasks.Wait()
 	s.closeCounters()
+	s.firewall.close()
 	s.closeFunctions()
 	return errors.Join(ignoreCanceled(err), s.store.Close())
 }
