@@ -3,3 +3,5 @@
 // (aws-behaviour-recorded, sections 1 to 15), to the byte; each line of theirs is one call
 // and one answer. Other tests drive every operation through the Go SDK.
 package conformance
+
+//go:generate go test -count=1 -run ^TestCoverage$ . -args -write

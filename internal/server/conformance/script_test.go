@@ -32,6 +32,7 @@ import (
 //	> METHOD /path {"a": "body"}
 //	< STATUS {"the": "whole answer"}
 //	< STATUS Code: message
+//	< STATUS "<_>"        (any answer)
 //	< STATUS -            (an answer without a body)
 //
 // <name> in an answer stands for any string or number, which later requests and answers use as
@@ -113,7 +114,7 @@ func (w *wire) step(t *testing.T, line int, request, want string, bound map[stri
 		if a.body != "" && a.body != "{}" {
 			t.Errorf("line %d: %s %s: got the body %s, want none", line, method, target, a.body)
 		}
-	case strings.HasPrefix(text, "{") || strings.HasPrefix(text, "["):
+	case strings.HasPrefix(text, "{") || text == `"<_>"`:
 		var got, wanted any
 		decode(t, a.body, &got)
 		decode(t, text, &wanted)
