@@ -149,17 +149,20 @@ func IsHost(s string) bool {
 	return len(host) > 0 && len(host) <= 255 && host[0] != '.' && !strings.Contains(host, "..") && allOf(host, classHost)
 }
 
-// isPort reports whether s is ":" and one to five digits.
+// isPort reports whether s is ":" and a decimal number of one to five digits up to
+// 65535: what is larger, some parsers cut down to another port.
 func isPort(s string) bool {
 	if len(s) < 2 || len(s) > 6 || s[0] != ':' {
 		return false
 	}
+	n := 0
 	for _, c := range []byte(s[1:]) {
 		if c < '0' || c > '9' {
 			return false
 		}
+		n = n*10 + int(c-'0')
 	}
-	return true
+	return n <= 65535
 }
 
 // ParseLength parses a Content-Length value: one to eighteen digits without sign,

@@ -22,7 +22,7 @@ import (
 func TestIsHost(t *testing.T) {
 	tests := map[string]bool{
 		"a": true, "a.b-c.d_e~": true, "127.0.0.1": true, "a:80": true, "a:0": true, "[::1]": true, "[::ffff:1.2.3.4]:443": true,
-		"a.": true, ".a": false, "a..b": false, "": false, ":80": false, "a:": false, "a:123456": false, "a:8x": false, "a b": false, "a/b": false, "u@a": false,
+		"a.": true, ".a": false, "a..b": false, "": false, ":80": false, "a:": false, "a:123456": false, "a:65535": true, "a:65536": false, "a:8x": false, "a b": false, "a/b": false, "u@a": false,
 		"a,b": false, "a%2eb": false, "[]": false, "[:": false, "[::1": false, "[::1]x": false, "::1": false, "a:1:2": false,
 		"[fe80::1%25lo]": false, "\xe9": false, strings.Repeat("a", 255): true, strings.Repeat("a", 256): false,
 	}
