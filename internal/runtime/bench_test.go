@@ -1,7 +1,9 @@
 package runtime_test
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"gatehouse/internal/runtime"
 )
@@ -25,6 +27,27 @@ func BenchmarkWarmCall(b *testing.B) {
 	b.Run("python", func(b *testing.B) {
 		benchmarkWarm(b, f.script("python"+hostPython(b), "m.py", "m.handler", "def handler(e, c): return 1\n"), f, []byte(`{}`))
 	})
+}
+
+// A warm call some time after the last one, as gateways make them: the median of what a
+// caller waits, while the process still runs and when it was frozen.
+func BenchmarkWarmCallApart(b *testing.B) {
+	f := newFixture(b, nil)
+	fn := f.function(nil)
+	for name, pause := range map[string]time.Duration{"running": 3 * time.Millisecond, "frozen": 40 * time.Millisecond} {
+		b.Run(name, func(b *testing.B) {
+			f.invoke(fn, event("echo", "x", 0))
+			var took []time.Duration
+			for b.Loop() {
+				time.Sleep(pause)
+				start := time.Now()
+				f.invoke(fn, event("echo", "x", 0))
+				took = append(took, time.Since(start))
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds()), "p50-µs")
+		})
+	}
 }
 
 func BenchmarkColdStart(b *testing.B) {
