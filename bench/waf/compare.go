@@ -23,7 +23,11 @@ type tally struct {
 func init() {
 	compare = func() error {
 		misses := flag.String("misses", "", "list what is missed and wrongly blocked in categories with this text")
+		times := flag.Bool("times", false, "compare times instead of detection")
 		flag.Parse()
+		if *times {
+			return compareTimes()
+		}
 		return run(*misses)
 	}
 }

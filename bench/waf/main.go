@@ -2,7 +2,7 @@
 // corpus of the OWASP Core Rule Set and what they block wrongly, beside Coraza with the
 // same rule set at paranoia level 1. It prints the table of docs/waf-detection.md:
 //
-//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-misses CATEGORY]
+//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-times] [-misses CATEGORY]
 //
 // What is compared is not among the dependencies of Gatehouse: compare.mod adds it. Without those
 // files, the command only says so.
