@@ -123,15 +123,7 @@ func (c *codeStore) folder(ctx context.Context, parts ...part) (string, error) {
 	if len(parts) == 0 {
 		return "", nil
 	}
-	names := make([]string, len(parts))
-	for i, p := range parts {
-		names[i] = attachment(p.sha)
-	}
-	name := names[0]
-	if len(names) > 1 {
-		sum := sha256.Sum256([]byte(strings.Join(names, " ")))
-		name = hex.EncodeToString(sum[:])
-	}
+	names, name := folderName(parts)
 	path := filepath.Join(c.dir, name)
 	if _, err := os.Stat(path); err == nil {
 		return path, nil
@@ -159,6 +151,38 @@ func (c *codeStore) folder(ctx context.Context, parts ...part) (string, error) {
 		left -= n
 	}
 	return path, os.Rename(dir, path)
+}
+
+// folderName names the folder of parts, and their attachments.
+func folderName(parts []part) (attachments []string, name string) {
+	for _, p := range parts {
+		attachments = append(attachments, attachment(p.sha))
+	}
+	if len(attachments) == 1 {
+		return attachments, attachments[0]
+	}
+	sum := sha256.Sum256([]byte(strings.Join(attachments, " ")))
+	return attachments, hex.EncodeToString(sum[:])
+}
+
+// tidy removes the folders that nothing needs any more. It is called before the first
+// call, when no process uses any.
+func (c *codeStore) tidy(needed map[string]bool) error {
+	entries, err := os.ReadDir(c.dir)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if !needed[e.Name()] {
+			if err := os.RemoveAll(filepath.Join(c.dir, e.Name())); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *codeStore) read(ctx context.Context, owner store.Key, name string) ([]byte, error) {

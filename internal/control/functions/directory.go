@@ -133,6 +133,21 @@ func (e *entry) versions() []*model.FunctionVersion {
 	return list
 }
 
+// neededFolders are the names of the folders with code that functions may be called with.
+func (f *Functions) neededFolders() map[string]bool {
+	f.dir.mu.RLock()
+	defer f.dir.mu.RUnlock()
+	needed := make(map[string]bool)
+	for _, e := range f.dir.entries {
+		for _, v := range e.versions() {
+			_, code := folderName([]part{{e.key, v.CodeSHA256}})
+			_, opt := folderName(layerParts(e.key.Scope(), v.Layers))
+			needed[code], needed[opt] = true, true
+		}
+	}
+	return needed
+}
+
 // runKey names the processes of a version: any change of it makes another one.
 func (e *entry) runKey(v *model.FunctionVersion) string {
 	return e.key.Account + "/" + e.key.Region + "/" + e.fn.Name + "/" + v.Version + "/" + v.RevisionID

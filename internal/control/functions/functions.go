@@ -28,7 +28,7 @@ type Runner interface {
 type Config struct {
 	Store   *store.Store
 	Runner  Runner
-	CodeDir string // a folder of the server's own that unpacked code goes to
+	CodeDir string // a folder of this node's own that unpacked code goes to; it outlives the process
 	Log     *slog.Logger
 
 	// ReadObject reads a package from S3 in the name of the caller of ctx.
@@ -56,6 +56,9 @@ type Functions struct {
 func New(ctx context.Context, c Config) (*Functions, error) {
 	f := &Functions{Config: c, code: &codeStore{dir: c.CodeDir, store: c.Store}}
 	if err := f.load(ctx); err != nil {
+		return nil, err
+	}
+	if err := f.code.tidy(f.neededFolders()); err != nil {
 		return nil, err
 	}
 	f.queue = runtime.NewQueue(c.Runner, f.eventDone)

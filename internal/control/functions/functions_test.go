@@ -11,6 +11,7 @@ import (
 	"io/fs"
 	"log/slog"
 	"net/http/httptest"
+	"os"
 	goruntime "runtime"
 	"slices"
 	"strings"
@@ -109,9 +110,13 @@ func newFixture(t *testing.T) *fixture {
 
 // open makes Functions over the fixture's store, as a server's start does.
 func (f *fixture) open(runner functions.Runner) *functions.Functions {
+	return f.openIn(runner, f.t.TempDir())
+}
+
+func (f *fixture) openIn(runner functions.Runner, dir string) *functions.Functions {
 	f.t.Helper()
 	fns, err := functions.New(f.t.Context(), functions.Config{
-		Store: f.store, Runner: runner, CodeDir: f.t.TempDir(), Log: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
+		Store: f.store, Runner: runner, CodeDir: dir, Log: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
 		ReadObject: func(_ context.Context, bucket, key, _ string, _ int64) ([]byte, error) {
 			if b, ok := f.objects[bucket+"/"+key]; ok {
 				return b, nil
@@ -584,6 +589,44 @@ func TestSettings(t *testing.T) {
 	acct, err := f.GetAccountSettings(ctx, &sdk.GetAccountSettingsInput{})
 	if err != nil || acct.AccountUsage.FunctionCount != 1 {
 		t.Errorf("account %+v, %v", acct, err)
+	}
+}
+
+// Unpacked code stays for the next start, and goes when nothing uses it any more.
+func TestCodeFoldersAreTidied(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	runner, err := runtime.New(runtime.Options{RunDir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer runner.Close(context.Background())
+	dir := t.TempDir()
+	names := func() (out []string) {
+		entries, err := os.ReadDir(dir)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range entries {
+			out = append(out, e.Name())
+		}
+		return out
+	}
+	f.create("stays", "'stays'", nil)
+	f.create("goes", "'goes'", nil)
+	node := f.openIn(runner, dir)
+	for _, name := range []string{"stays", "goes"} {
+		if res, err := node.Call(t.Context(), "arn:aws:lambda:us-east-1:000000000000:function:"+name, runtime.Request{}); err != nil || res.FunctionError != "" {
+			t.Fatalf("%s: %s, %v", name, res.Payload, err)
+		}
+	}
+	before := names()
+	if _, err := f.DeleteFunction(t.Context(), &sdk.DeleteFunctionInput{FunctionName: aws.String("goes")}); err != nil {
+		t.Fatal(err)
+	}
+	f.openIn(runner, dir)
+	if after := names(); len(before) != 2 || len(after) != 1 || !slices.Contains(before, after[0]) {
+		t.Errorf("folders %v, after a restart without one of the functions %v", before, after)
 	}
 }
 
