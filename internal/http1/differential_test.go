@@ -214,7 +214,7 @@ http {
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
 	})
-	for range 200 {
+	for range 2000 {
 		if c, err := net.Dial("tcp", addr); err == nil {
 			c.Close()
 			return addr

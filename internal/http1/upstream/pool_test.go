@@ -61,12 +61,14 @@ func TestReuse(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
 			var conns atomic.Int32
+			var once sync.Once
+			acted := make(chan struct{}) // the backend did what it does after its first answer
 			url := scripted(t, func(c net.Conn) {
 				first := conns.Add(1) == 1
 				for readUntil(c, "\r\n\r\n") != "" {
 					io.WriteString(c, tt.answer)
 					if first && tt.then != nil {
-						tt.then(c)
+						once.Do(func() { tt.then(c); close(acted) })
 					}
 				}
 			})
@@ -74,6 +76,9 @@ func TestReuse(t *testing.T) {
 			for range 2 {
 				if body, kind := exchange(t, c, tg); body != "ok" {
 					t.Fatalf("got %q, %v", body, kind)
+				}
+				if tt.then != nil {
+					<-acted
 				}
 				time.Sleep(tt.pause)
 			}

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"gatehouse/internal/lang/ojson"
+	"gatehouse/internal/lang/regex"
 )
 
 func parse(t testing.TB, text string) ojson.Value {
@@ -229,7 +230,9 @@ func TestCostIsBounded(t *testing.T) {
 	} {
 		s := mustCompile(t, tc.schema)
 		ok, err := s.Valid(parse(t, tc.body))
-		if ok || err == nil || tc.want != nil && !errors.Is(err, tc.want) {
+		// On a busy machine the clock that bounds one match may strike before the budget of all.
+		struck := tc.want == ErrBudget && errors.Is(err, regex.ErrTimeout)
+		if ok || err == nil || tc.want != nil && !errors.Is(err, tc.want) && !struck {
 			t.Errorf("%s: got %v, %v, want %v", tc.name, ok, err, tc.want)
 		}
 		if s.Explain(parse(t, tc.body)) == "" {
