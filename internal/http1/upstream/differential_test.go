@@ -48,47 +48,78 @@ func randomResponse(r *rand.Rand) string {
 	return m
 }
 
-// TestDifferential reads random responses with our client and with the standard
-// library. What we accept, it must read the same.
-func TestDifferential(t *testing.T) {
-	raw := make(chan string, 1)
-	url := scripted(t, func(c net.Conn) {
+// A judge reads responses with our client and with the standard library.
+type judge struct {
+	client *upstream.Client
+	target *upstream.Target
+	raw    chan string
+	resp   upstream.Response
+}
+
+func newJudge(t testing.TB) *judge {
+	j := &judge{client: newClient(t), raw: make(chan string, 1)}
+	j.target = target(t, scripted(t, func(c net.Conn) {
 		readUntil(c, "\r\n\r\n")
-		io.WriteString(c, <-raw)
-	})
-	c, tg := newClient(t), target(t, url, nil)
+		io.WriteString(c, <-j.raw)
+	}), nil)
+	return j
+}
+
+// accepts gives in to our client as the response to a GET. It reports whether the client
+// accepts it; if so, the standard library must read the same.
+func (j *judge) accepts(t *testing.T, in string) bool {
+	j.raw <- in
+	err := j.client.Do(t.Context(), j.target, get(), &j.resp)
+	var body []byte
+	if err == nil {
+		body, err = j.resp.ReadAll(1 << 20)
+		j.resp.Close()
+	}
+	j.client.CloseIdle()
+	if err != nil {
+		return false
+	}
+	r := bufio.NewReader(strings.NewReader(in))
+	std, err := http.ReadResponse(r, nil)
+	for err == nil && std.StatusCode < 200 {
+		std, err = http.ReadResponse(r, nil)
+	}
+	var sbody []byte
+	if err == nil {
+		sbody, err = io.ReadAll(std.Body)
+	}
+	if err != nil || std.StatusCode != j.resp.Status || string(sbody) != string(body) {
+		t.Fatalf("%q\nwe read %d %q\nnet/http %v %q, %v", in, j.resp.Status, body, std, sbody, err)
+	}
+	return true
+}
+
+// TestDifferential judges random responses.
+func TestDifferential(t *testing.T) {
+	j := newJudge(t)
 	r := rand.New(rand.NewPCG(1, 2))
 	const inputs = 1500
 	accepted := 0
-	var resp upstream.Response
 	for range inputs {
-		in := randomResponse(r)
-		raw <- in
-		err := c.Do(t.Context(), tg, get(), &resp)
-		var body []byte
-		if err == nil {
-			body, err = resp.ReadAll(1 << 20)
-			resp.Close()
-		}
-		c.CloseIdle()
-		if err != nil {
-			continue
-		}
-		accepted++
-		br := bufio.NewReader(strings.NewReader(in))
-		std, serr := http.ReadResponse(br, nil)
-		for serr == nil && std.StatusCode < 200 {
-			std, serr = http.ReadResponse(br, nil)
-		}
-		var sbody []byte
-		if serr == nil {
-			sbody, serr = io.ReadAll(std.Body)
-		}
-		if serr != nil || std.StatusCode != resp.Status || string(sbody) != string(body) {
-			t.Fatalf("%q\nwe read %d %q\nnet/http %v %q, %v", in, resp.Status, body, std, sbody, serr)
+		if j.accepts(t, randomResponse(r)) {
+			accepted++
 		}
 	}
 	if accepted < inputs/4 {
 		t.Errorf("only %d of %d responses were accepted: the generator is too wild", accepted, inputs)
 	}
+}
+
+// FuzzResponse judges any response.
+func FuzzResponse(f *testing.F) {
+	r := rand.New(rand.NewPCG(1, 2))
+	for range 50 {
+		f.Add(randomResponse(r))
+	}
+	j := newJudge(f)
+	f.Fuzz(func(t *testing.T, in string) {
+		if len(in) < 1<<16 {
+			j.accepts(t, in)
+		}
+	})
 }
