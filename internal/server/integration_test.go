@@ -139,10 +139,6 @@ func TestBackendFailures(t *testing.T) {
 	}
 }
 
-func itoa(n int) string {
-	return string([]byte{'0' + byte(n/100), '0' + byte(n/10%10), '0' + byte(n%10)})
-}
-
 // Bodies up to 10 MB pass, one byte more is refused in plain text, whatever the framing.
 func TestBodyLimit(t *testing.T) {
 	g := servertest.Start(t, nil)

@@ -1,5 +1,7 @@
 package server_test
 
+//lint:file-ignore SA1019 Terraform still makes the old tagging calls
+
 import (
 	"context"
 	"errors"

@@ -100,8 +100,3 @@ func qualified(ctx context.Context, fn *model.Function, qualifier string) (*mode
 func notFound(ctx context.Context, name, qualifier string) *awserr.Error {
 	return lambda.ResourceNotFoundException("Function not found: " + functionARN(ctx, name, qualifier))
 }
-
-// isNumber reports whether a qualifier is a version's number.
-func isNumber(q string) bool {
-	return q != "" && strings.Trim(q, "0123456789") == ""
-}
