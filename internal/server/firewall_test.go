@@ -210,3 +210,37 @@ func TestFirewallLists(t *testing.T) {
 		t.Errorf("a rule on countries without a database: %v", err)
 	}
 }
+
+// Every way to the stage passes the web ACL, which also sees paths as they were sent.
+func TestNoWayAroundTheWebACL(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := filter(t, g, blockOn("path", 1, "/prod/hello", &types.FieldToMatch{UriPath: &types.UriPath{}}))
+	c := g.Client(t, nil)
+	for _, url := range []string{
+		"https://" + a.host() + "/prod/hello", "http://" + a.host() + "/prod/hello", "https://" + a.host() + "/prod/%68ello",
+		"http://" + g.Control + "/restapis/" + *a.id + "/prod/_user_request_/hello", "http://" + g.Control + "/_aws/execute-api/" + *a.id + "/prod/hello",
+	} {
+		client := c
+		if strings.Contains(url, g.Control) {
+			client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+		}
+		if status, body, _ := get(t, client, url); status != 403 || body != `{"message":"Forbidden"}` {
+			t.Errorf("%s: %d %s, want 403", url, status, body)
+		}
+	}
+}
+
+// What rules insert is in the request that mappings see, and $context tells of the web ACL.
+func TestWebACLContext(t *testing.T) {
+	g := servertest.Start(t, nil)
+	count := blockOn("count", 1, "q=", inQuery)
+	count.Action = &types.RuleAction{Count: &types.CountAction{CustomRequestHandling: &types.CustomRequestHandling{InsertHeaders: []types.CustomHTTPHeader{{Name: aws.String("seen"), Value: aws.String("yes")}}}}}
+	a := filter(t, g, count)
+	shown := a.resource("/shown")
+	a.mock(shown, "GET", `{"statusCode": 200}`, `$context.wafResponseCode $context.webaclArn $input.params().header.get('x-amzn-waf-seen')`)
+	a.deploy("prod")
+	status, body, _ := get(t, g.Client(t, nil), "https://"+a.host()+"/prod/shown?q=1")
+	if want := "WAF_ALLOW " + *a.acl.ARN + " yes"; status != 200 || body != want {
+		t.Errorf("got %d %q, want %q", status, body, want)
+	}
+}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -347,4 +348,26 @@ func TestScratchIsReusedAcrossACLs(t *testing.T) {
 	if slices.ContainsFunc(s.x.nodes, func(n nodeState) bool { return len(n.values) > 0 && !n.ready }) {
 		t.Error("a value outlived its request")
 	}
+}
+
+// TestConcurrentEvaluation shares one ACL among goroutines, each with memory from the pool.
+func TestConcurrentEvaluation(t *testing.T) {
+	a := acl(t, newWorld(), `[`+ruleJSON("r", 0, byteMatchJSON("CONTAINS", "evil", `{"AllQueryArguments":{}}`, "URL_DECODE,LOWERCASE"), block)+`]`)
+	var wg sync.WaitGroup
+	for i := range 8 {
+		wg.Go(func() {
+			for n := range 200 {
+				s := AcquireScratch()
+				target, want := "/?q=good", Allow
+				if (i+n)%2 == 0 {
+					target, want = "/?q=%45vil"+strings.Repeat("x", n), Block
+				}
+				if v, err := a.Evaluate(request(target), s); err != nil || v.Action != want {
+					t.Errorf("%s: %v, %v, want %s", target, v, err, want)
+				}
+				s.Release()
+			}
+		})
+	}
+	wg.Wait()
 }
