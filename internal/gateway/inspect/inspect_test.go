@@ -186,6 +186,23 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+func TestSamplesAreBoundedInBytes(t *testing.T) {
+	var s Samples
+	large := record.Sample{Request: record.HTTPRequest{Args: strings.Repeat("a", 60<<10)}}
+	for i := range 3000 {
+		s.Sample("acl", string(rune('a'+i%10)), large)
+	}
+	total := 0
+	for _, m := range s.metrics {
+		for i := range m.ring {
+			total += sizeOf(&m.ring[i])
+		}
+	}
+	if total > maxSampleBytes || total != s.size || total == 0 {
+		t.Errorf("%d bytes are kept, %d are counted, want at most %d", total, s.size, maxSampleBytes)
+	}
+}
+
 func BenchmarkInspect(b *testing.B) {
 	g := guard(&testing.T{}, new(recorder))
 	g.Logging = nil

@@ -8,11 +8,12 @@ import (
 )
 
 const (
-	keptSamples = 500           // per metric, the most that one call may ask for
-	sampledFor  = 3 * time.Hour // samples older than this are not shown
-	maxMetrics  = 1000          // beyond, the one that was used least recently is forgotten
-	perMinute   = 60            // samples kept of one minute, so that a busy one leaves the others
-	minutes     = int64(sampledFor / time.Minute)
+	keptSamples    = 500           // per metric, the most that one call may ask for
+	sampledFor     = 3 * time.Hour // samples older than this are not shown
+	maxSampleBytes = 64 << 20      // of all metrics; beyond, likewise
+	maxMetrics     = 1000          // beyond, the one that was used least recently is forgotten
+	perMinute      = 60            // samples kept of one minute, so that a busy one leaves the others
+	minutes        = int64(sampledFor / time.Minute)
 )
 
 // Samples keeps samples of requests in memory, bounded. It is safe for concurrent use.
@@ -20,6 +21,7 @@ type Samples struct {
 	mu      sync.Mutex
 	metrics map[sampleKey]*samples
 	clock   int64 // counts uses, to find the least recent
+	size    int   // of all samples together, in bytes
 }
 
 type sampleKey struct{ acl, metric string }
@@ -28,6 +30,7 @@ type sampleKey struct{ acl, metric string }
 // were in each minute.
 type samples struct {
 	used   int64
+	size   int // in bytes
 	ring   []record.Sample
 	next   int
 	counts [minutes]minuteCount
@@ -58,12 +61,31 @@ func (s *Samples) Sample(acl, metric string, sample record.Sample) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	m := s.metric(sampleKey{acl, metric})
+	added := sizeOf(&sample)
 	if len(m.ring) < keptSamples {
 		m.ring = append(m.ring, sample)
-		return
+	} else {
+		added -= sizeOf(&m.ring[m.next])
+		m.ring[m.next] = sample
+		m.next = (m.next + 1) % keptSamples
 	}
-	m.ring[m.next] = sample
-	m.next = (m.next + 1) % keptSamples
+	m.size += added
+	for s.size += added; s.size > maxSampleBytes; {
+		s.forgetOne()
+	}
+}
+
+// sizeOf is roughly the memory of a sample, in bytes.
+func sizeOf(sample *record.Sample) int {
+	r := &sample.Request
+	n := 512 + len(r.URI) + len(r.Args)
+	for _, h := range r.Headers {
+		n += 32 + len(h.Name) + len(h.Value)
+	}
+	for _, l := range sample.Labels {
+		n += 16 + len(l)
+	}
+	return n
 }
 
 func (s *Samples) metric(k sampleKey) *samples {
@@ -91,6 +113,7 @@ func (s *Samples) forgetOne() {
 			oldest, least = k, m.used
 		}
 	}
+	s.size -= s.metrics[oldest].size
 	delete(s.metrics, oldest)
 }
 
