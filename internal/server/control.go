@@ -103,8 +103,7 @@ func (l *liveWriter) wait() {
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.r.Context()), liveWithin)
 		defer cancel()
-		var revision int64
-		err := l.s.store.View(ctx, func(tx *store.Tx) error { revision = tx.Revision(); return nil })
+		revision, err := l.s.revision(ctx)
 		if err != nil || l.s.compiler.Wait(ctx, revision) != nil {
 			l.s.log.Warn("a call is answered before its effect is served", "revision", revision)
 		}
@@ -123,3 +122,9 @@ func (l *liveWriter) Write(p []byte) (int, error) {
 
 // Unwrap lets http.ResponseController reach the connection.
 func (l *liveWriter) Unwrap() http.ResponseWriter { return l.ResponseWriter }
+
+// revision is the store's, up to which the plan should be.
+func (s *Server) revision(ctx context.Context) (revision int64, err error) {
+	err = s.store.View(ctx, func(tx *store.Tx) error { revision = tx.Revision(); return nil })
+	return revision, err
+}

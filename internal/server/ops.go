@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"encoding/json"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -67,6 +68,11 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		out.Ready, out.Revision = !s.draining.Load(), p.Revision
 	}
 	if fromLoopback(r) {
+		if revision, err := s.revision(r.Context()); err != nil {
+			out.Problems = append(out.Problems, "the store cannot be read: "+err.Error())
+		} else if revision > out.Revision {
+			out.Problems = append(out.Problems, fmt.Sprintf("changes up to revision %d are not served yet; served is %d", revision, out.Revision))
+		}
 		for _, p := range s.compiler.Problems() {
 			out.Problems = append(out.Problems, p.Unit+" since "+p.Since.UTC().Format(time.RFC3339)+": "+p.Err.Error())
 		}
