@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/acm"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/localca"
 	"gatehouse/internal/model"
@@ -39,11 +40,6 @@ func (s *Certificates) now() time.Time {
 	return time.Now()
 }
 
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
 func invalid(message string) *awserr.Error { return acm.ValidationException(message) }
 
 func notFound(arn string) *awserr.Error {
@@ -57,10 +53,10 @@ func get(ctx context.Context, tx *store.Tx, arn string) (store.Item[model.Certif
 	if !ok || a.Service != "acm" || !isCertificate {
 		return store.Item[model.Certificate]{}, acm.InvalidArnException("The provided ARN is not a certificate's: " + arn)
 	}
-	if in := scope(ctx); a.Region != in.Region || a.Account != in.Account {
+	if in := operation.Scope(ctx); a.Region != in.Region || a.Account != in.Account {
 		return store.Item[model.Certificate]{}, notFound(arn)
 	}
-	it, err := certs.Item(tx, scope(ctx), id)
+	it, err := certs.Item(tx, operation.Scope(ctx), id)
 	if errors.Is(err, store.ErrNotFound) {
 		return it, notFound(arn)
 	}
@@ -77,17 +73,6 @@ func newARN(ctx context.Context) (arn, id string) {
 	return model.ARN{Partition: "aws", Service: "acm", Region: c.Region, Account: c.Account, Resource: "certificate/" + id}.String(), id
 }
 
-// view and update run an operation as one transaction and return what it answers.
-func view[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	err = s.View(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
-	return out, err
-}
-
-func update[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	_, err = s.Update(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
-	return out, err
-}
-
 // ImportCertificate takes a certificate with its key, or replaces the one that an ARN names.
 func (s *Certificates) ImportCertificate(ctx context.Context, in *acm.ImportCertificateInput) (*acm.ImportCertificateOutput, error) {
 	m, err := parseMaterial(in.Certificate, in.PrivateKey, in.CertificateChain, s.now())
@@ -98,7 +83,7 @@ func (s *Certificates) ImportCertificate(ctx context.Context, in *acm.ImportCert
 	if err != nil {
 		return nil, err
 	}
-	return update(ctx, s.Store, func(tx *store.Tx) (*acm.ImportCertificateOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.ImportCertificateOutput, error) {
 		now := s.now().UTC().Truncate(time.Second)
 		c := model.Certificate{Type: "IMPORTED", Status: "ISSUED", CreatedAt: now, TransparencyLogging: "DISABLED", Tags: tags}
 		var id string
@@ -116,10 +101,10 @@ func (s *Certificates) ImportCertificate(ctx context.Context, in *acm.ImportCert
 		}
 		c.ImportedAt = &now
 		m.fill(&c)
-		if err := certs.Put(tx, scope(ctx), id, c); err != nil {
+		if err := certs.Put(tx, operation.Scope(ctx), id, c); err != nil {
 			return nil, err
 		}
-		return &acm.ImportCertificateOutput{CertificateArn: &c.ARN}, tx.PutSecret(certs.Key(scope(ctx), id), model.SecretPrivateKey, m.keyPEM)
+		return &acm.ImportCertificateOutput{CertificateArn: &c.ARN}, tx.PutSecret(certs.Key(operation.Scope(ctx), id), model.SecretPrivateKey, m.keyPEM)
 	})
 }
 
@@ -152,7 +137,7 @@ func (s *Certificates) RequestCertificate(ctx context.Context, in *acm.RequestCe
 	if err != nil {
 		return nil, err
 	}
-	return update(ctx, s.Store, func(tx *store.Tx) (*acm.RequestCertificateOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.RequestCertificateOutput, error) {
 		if arn, err := sameRequest(ctx, tx, r, s.now()); err != nil || arn != "" {
 			return &acm.RequestCertificateOutput{CertificateArn: &arn}, err
 		}
@@ -163,10 +148,10 @@ func (s *Certificates) RequestCertificate(ctx context.Context, in *acm.RequestCe
 		if err != nil {
 			return nil, err
 		}
-		if err := certs.Create(tx, scope(ctx), id, c); err != nil {
+		if err := certs.Create(tx, operation.Scope(ctx), id, c); err != nil {
 			return nil, err
 		}
-		return &acm.RequestCertificateOutput{CertificateArn: &c.ARN}, tx.PutSecret(certs.Key(scope(ctx), id), model.SecretPrivateKey, key)
+		return &acm.RequestCertificateOutput{CertificateArn: &c.ARN}, tx.PutSecret(certs.Key(operation.Scope(ctx), id), model.SecretPrivateKey, key)
 	})
 }
 
@@ -176,7 +161,7 @@ func sameRequest(ctx context.Context, tx *store.Tx, r *request, now time.Time) (
 	if token == "" {
 		return "", nil
 	}
-	for it, err := range certs.In(tx, scope(ctx)) {
+	for it, err := range certs.In(tx, operation.Scope(ctx)) {
 		if err != nil {
 			return "", err
 		}
@@ -190,7 +175,7 @@ func sameRequest(ctx context.Context, tx *store.Tx, r *request, now time.Time) (
 
 // DescribeCertificate returns everything about a certificate but its content.
 func (s *Certificates) DescribeCertificate(ctx context.Context, in *acm.DescribeCertificateInput) (*acm.DescribeCertificateOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*acm.DescribeCertificateOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*acm.DescribeCertificateOutput, error) {
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -206,7 +191,7 @@ func (s *Certificates) DescribeCertificate(ctx context.Context, in *acm.Describe
 // inUseBy lists the domain names that present a certificate or prove ownership with it.
 func inUseBy(ctx context.Context, tx *store.Tx, arn string) ([]string, error) {
 	users := []string{}
-	for d, err := range domainNames.In(tx, scope(ctx)) {
+	for d, err := range domainNames.In(tx, operation.Scope(ctx)) {
 		if err != nil {
 			return nil, err
 		}
@@ -220,7 +205,7 @@ func inUseBy(ctx context.Context, tx *store.Tx, arn string) ([]string, error) {
 
 // GetCertificate returns a certificate and its chain.
 func (s *Certificates) GetCertificate(ctx context.Context, in *acm.GetCertificateInput) (*acm.GetCertificateOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*acm.GetCertificateOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*acm.GetCertificateOutput, error) {
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -231,7 +216,7 @@ func (s *Certificates) GetCertificate(ctx context.Context, in *acm.GetCertificat
 
 // DeleteCertificate deletes a certificate that nothing uses.
 func (s *Certificates) DeleteCertificate(ctx context.Context, in *acm.DeleteCertificateInput) (*acm.DeleteCertificateOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*acm.DeleteCertificateOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.DeleteCertificateOutput, error) {
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -243,7 +228,7 @@ func (s *Certificates) DeleteCertificate(ctx context.Context, in *acm.DeleteCert
 		if len(users) > 0 {
 			return nil, acm.ResourceInUseException("Certificate " + it.Value.ARN + " in account " + awsapi.CallFrom(ctx).Account + " is in use.")
 		}
-		return nil, certs.Delete(tx, scope(ctx), it.Key.ID)
+		return nil, certs.Delete(tx, operation.Scope(ctx), it.Key.ID)
 	})
 }
 
@@ -252,9 +237,9 @@ var defaultKeyTypes = []acm.KeyAlgorithm{"RSA_1024", "RSA_2048"}
 
 // ListCertificates lists certificates, oldest first unless asked otherwise.
 func (s *Certificates) ListCertificates(ctx context.Context, in *acm.ListCertificatesInput) (*acm.ListCertificatesOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*acm.ListCertificatesOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*acm.ListCertificatesOutput, error) {
 		var found []store.Item[model.Certificate]
-		for it, err := range certs.In(tx, scope(ctx)) {
+		for it, err := range certs.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/acm"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/store"
 )
@@ -47,7 +48,7 @@ func (s *Certificates) AddTagsToCertificate(ctx context.Context, in *acm.AddTags
 	if err != nil {
 		return nil, err
 	}
-	return update(ctx, s.Store, func(tx *store.Tx) (*acm.AddTagsToCertificateOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.AddTagsToCertificateOutput, error) {
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err
@@ -65,7 +66,7 @@ func (s *Certificates) AddTagsToCertificate(ctx context.Context, in *acm.AddTags
 
 // RemoveTagsFromCertificate removes tags: by key, or only with the value that is given.
 func (s *Certificates) RemoveTagsFromCertificate(ctx context.Context, in *acm.RemoveTagsFromCertificateInput) (*acm.RemoveTagsFromCertificateOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*acm.RemoveTagsFromCertificateOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.RemoveTagsFromCertificateOutput, error) {
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err

@@ -11,9 +11,9 @@ import (
 	"errors"
 	"time"
 
-	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -29,19 +29,6 @@ var (
 	apis         = store.Collection[model.RestAPI]{Kind: model.KindRestAPI}
 	stages       = store.Collection[model.Stage]{Kind: model.KindStage}
 )
-
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
-// orElse replaces the store's not-found by the operation's own answer.
-func orElse(err error, answer *awserr.Error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return answer
-	}
-	return err
-}
 
 func notFound() *awserr.Error {
 	return apigateway.NotFoundException("Invalid client certificate ID specified")
@@ -68,7 +55,7 @@ func (s *ClientCertificates) GenerateClientCertificate(ctx context.Context, in *
 			ID: model.NewID(6), Description: opt.Value(in.Description), PEM: text,
 			CreatedDate: created, ExpirationDate: created.Add(validity), Tags: opt.Map(in.Tags),
 		}
-		if err := certificates.Create(tx, scope(ctx), c.ID, c); err != nil {
+		if err := certificates.Create(tx, operation.Scope(ctx), c.ID, c); err != nil {
 			return err
 		}
 		sealed, err := keyPEM(key)
@@ -76,7 +63,7 @@ func (s *ClientCertificates) GenerateClientCertificate(ctx context.Context, in *
 			return err
 		}
 		out = wire(c)
-		return tx.PutSecret(certificates.Key(scope(ctx), c.ID), model.SecretPrivateKey, sealed)
+		return tx.PutSecret(certificates.Key(operation.Scope(ctx), c.ID), model.SecretPrivateKey, sealed)
 	})
 	return out, err
 }
@@ -84,9 +71,9 @@ func (s *ClientCertificates) GenerateClientCertificate(ctx context.Context, in *
 // GetClientCertificate returns a certificate without its key.
 func (s *ClientCertificates) GetClientCertificate(ctx context.Context, in *apigateway.GetClientCertificateInput) (out *apigateway.ClientCertificate, err error) {
 	err = s.Store.View(ctx, func(tx *store.Tx) error {
-		c, err := certificates.Get(tx, scope(ctx), *in.ClientCertificateId)
+		c, err := certificates.Get(tx, operation.Scope(ctx), *in.ClientCertificateId)
 		out = wire(c)
-		return orElse(err, notFound())
+		return operation.OrElse(err, notFound())
 	})
 	return out, err
 }
@@ -100,7 +87,7 @@ func (s *ClientCertificates) GetClientCertificates(ctx context.Context, in *apig
 		page.Limit = min(int(*in.Limit), 500)
 	}
 	return out, s.Store.View(ctx, func(tx *store.Tx) error {
-		found, next, err := certificates.List(tx, scope(ctx), page)
+		found, next, err := certificates.List(tx, operation.Scope(ctx), page)
 		if errors.Is(err, store.ErrCursor) {
 			return apigateway.BadRequestException("Invalid position parameter specified")
 		}
@@ -115,9 +102,9 @@ func (s *ClientCertificates) GetClientCertificates(ctx context.Context, in *apig
 // UpdateClientCertificate changes a certificate's description.
 func (s *ClientCertificates) UpdateClientCertificate(ctx context.Context, in *apigateway.UpdateClientCertificateInput) (out *apigateway.ClientCertificate, err error) {
 	_, err = s.Store.Update(ctx, func(tx *store.Tx) error {
-		it, err := certificates.Item(tx, scope(ctx), *in.ClientCertificateId)
+		it, err := certificates.Item(tx, operation.Scope(ctx), *in.ClientCertificateId)
 		if err != nil {
-			return orElse(err, notFound())
+			return operation.OrElse(err, notFound())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if o.Path != "/description" {
@@ -138,17 +125,17 @@ func (s *ClientCertificates) UpdateClientCertificate(ctx context.Context, in *ap
 func (s *ClientCertificates) DeleteClientCertificate(ctx context.Context, in *apigateway.DeleteClientCertificateInput) (*apigateway.DeleteClientCertificateOutput, error) {
 	id := *in.ClientCertificateId
 	_, err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		if _, err := certificates.Get(tx, scope(ctx), id); err != nil {
-			return orElse(err, notFound())
+		if _, err := certificates.Get(tx, operation.Scope(ctx), id); err != nil {
+			return operation.OrElse(err, notFound())
 		}
-		user, err := stageWith(tx, scope(ctx), id)
+		user, err := stageWith(tx, operation.Scope(ctx), id)
 		if err != nil {
 			return err
 		}
 		if user != "" {
 			return apigateway.ConflictException("Cannot delete client certificate '" + id + "', is referenced in stage: " + user)
 		}
-		return certificates.Delete(tx, scope(ctx), id) // with its key
+		return certificates.Delete(tx, operation.Scope(ctx), id) // with its key
 	})
 	return nil, err
 }

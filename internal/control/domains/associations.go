@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/tags"
 	"gatehouse/internal/model"
@@ -26,7 +27,7 @@ var vpcEndpoint = regexp.MustCompile(`^vpce-[0-9a-z]{1,64}$`)
 
 // CreateDomainNameAccessAssociation lets a VPC endpoint use a private domain name.
 func (s *DomainNames) CreateDomainNameAccessAssociation(ctx context.Context, in *apigateway.CreateDomainNameAccessAssociationInput) (*apigateway.DomainNameAccessAssociation, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainNameAccessAssociation, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainNameAccessAssociation, error) {
 		d, err := privateDomain(ctx, tx, *in.DomainNameArn)
 		if err != nil {
 			return nil, err
@@ -44,7 +45,7 @@ func (s *DomainNames) CreateDomainNameAccessAssociation(ctx context.Context, in 
 		c := awsapi.CallFrom(ctx)
 		a.ARN = model.ARN{Partition: "aws", Service: "apigateway", Region: c.Region, Account: c.Account,
 			Resource: "/domainnameaccessassociations/domainname/" + d.DomainName + "/vpcesource/" + a.Source}.String()
-		err = associations.Create(tx, scope(ctx), a.ARN, a)
+		err = associations.Create(tx, operation.Scope(ctx), a.ARN, a)
 		if errors.Is(err, store.ErrExists) {
 			return nil, apigateway.ConflictException("Domain name access association already exists")
 		}
@@ -76,14 +77,14 @@ func privateDomain(ctx context.Context, tx *store.Tx, arn string) (model.DomainN
 
 // GetDomainNameAccessAssociations lists associations in order of creation.
 func (s *DomainNames) GetDomainNameAccessAssociations(ctx context.Context, in *apigateway.GetDomainNameAccessAssociationsInput) (*apigateway.GetDomainNameAccessAssociationsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDomainNameAccessAssociationsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDomainNameAccessAssociationsOutput, error) {
 		out := &apigateway.GetDomainNameAccessAssociationsOutput{}
 		if opt.Text(in.ResourceOwner) == "OTHER_ACCOUNTS" {
 			return out, nil
 		}
-		items, next, err := associations.List(tx, scope(ctx), page(in.Limit, in.Position))
+		items, next, err := associations.List(tx, operation.Scope(ctx), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out.Position = opt.NonZero(next)
 		for _, it := range items {
@@ -95,37 +96,37 @@ func (s *DomainNames) GetDomainNameAccessAssociations(ctx context.Context, in *a
 
 // DeleteDomainNameAccessAssociation takes an association away, by the side of the endpoint.
 func (s *DomainNames) DeleteDomainNameAccessAssociation(ctx context.Context, in *apigateway.DeleteDomainNameAccessAssociationInput) (*apigateway.DeleteDomainNameAccessAssociationOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDomainNameAccessAssociationOutput, error) {
-		return nil, orElse(associations.Delete(tx, scope(ctx), *in.DomainNameAccessAssociationArn), noAssociation())
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDomainNameAccessAssociationOutput, error) {
+		return nil, operation.OrElse(associations.Delete(tx, operation.Scope(ctx), *in.DomainNameAccessAssociationArn), noAssociation())
 	})
 }
 
 // RejectDomainNameAccessAssociation takes an association away, by the side of the domain name.
 func (s *DomainNames) RejectDomainNameAccessAssociation(ctx context.Context, in *apigateway.RejectDomainNameAccessAssociationInput) (*apigateway.RejectDomainNameAccessAssociationOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RejectDomainNameAccessAssociationOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RejectDomainNameAccessAssociationOutput, error) {
 		d, err := privateDomain(ctx, tx, *in.DomainNameArn)
 		if err != nil {
 			return nil, err
 		}
-		a, err := associations.Get(tx, scope(ctx), *in.DomainNameAccessAssociationArn)
+		a, err := associations.Get(tx, operation.Scope(ctx), *in.DomainNameAccessAssociationArn)
 		if err != nil {
-			return nil, orElse(err, noAssociation())
+			return nil, operation.OrElse(err, noAssociation())
 		}
 		if !strings.Contains(a.ARN, "/domainname/"+d.DomainName+"/vpcesource/") {
 			return nil, noAssociation()
 		}
-		return nil, associations.Delete(tx, scope(ctx), a.ARN)
+		return nil, associations.Delete(tx, operation.Scope(ctx), a.ARN)
 	})
 }
 
 // dropAssociations takes away the associations of a domain name that goes.
 func dropAssociations(ctx context.Context, tx *store.Tx, name string) error {
-	for it, err := range associations.In(tx, scope(ctx)) {
+	for it, err := range associations.In(tx, operation.Scope(ctx)) {
 		if err != nil {
 			return err
 		}
 		if strings.Contains(it.Value.ARN, "/domainname/"+name+"/vpcesource/") {
-			if err := associations.Delete(tx, scope(ctx), it.Value.ARN); err != nil {
+			if err := associations.Delete(tx, operation.Scope(ctx), it.Value.ARN); err != nil {
 				return err
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -54,19 +55,7 @@ var (
 	stages       = store.Collection[model.Stage]{Kind: model.KindStage}
 )
 
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
 func badRequest(message string) *awserr.Error { return apigateway.BadRequestException(message) }
-
-func orElse(err error, answer *awserr.Error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return answer
-	}
-	return err
-}
 
 func noDomain() *awserr.Error {
 	return apigateway.NotFoundException("Invalid domain name identifier specified")
@@ -79,21 +68,10 @@ func (s *DomainNames) now() time.Time {
 	return time.Now()
 }
 
-// view and update run an operation as one transaction and return what it answers.
-func view[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	err = s.View(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
-	return out, err
-}
-
-func update[T any](ctx context.Context, s *store.Store, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	_, err = s.Update(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
-	return out, err
-}
-
 // CreateDomainName makes a domain name. Host names reach every region by one listener, so
 // a name exists once, whoever owns it.
 func (s *DomainNames) CreateDomainName(ctx context.Context, in *apigateway.CreateDomainNameInput) (*apigateway.DomainName, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
 		d, err := s.newDomain(ctx, tx, in)
 		if err != nil {
 			return nil, err
@@ -108,13 +86,13 @@ func (s *DomainNames) CreateDomainName(ctx context.Context, in *apigateway.Creat
 		if err != nil {
 			return nil, err
 		}
-		if err := domainNames.Create(tx, scope(ctx), d.DomainName, d); err != nil {
+		if err := domainNames.Create(tx, operation.Scope(ctx), d.DomainName, d); err != nil {
 			return nil, err
 		}
-		if err := tx.Claim("domainname", d.DomainName, domainNames.Key(scope(ctx), d.DomainName)); err != nil {
+		if err := tx.Claim("domainname", d.DomainName, domainNames.Key(operation.Scope(ctx), d.DomainName)); err != nil {
 			return nil, err
 		}
-		if err := saveTrustStore(tx, scope(ctx), d, object); err != nil {
+		if err := saveTrustStore(tx, operation.Scope(ctx), d, object); err != nil {
 			return nil, err
 		}
 		return wireDomain(ctx, d), nil
@@ -189,7 +167,7 @@ func (s *DomainNames) target(ctx context.Context, d *model.DomainName) {
 
 // GetDomainName returns a domain name.
 func (s *DomainNames) GetDomainName(ctx context.Context, in *apigateway.GetDomainNameInput) (*apigateway.DomainName, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
 		d, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
 			return nil, err
@@ -199,20 +177,20 @@ func (s *DomainNames) GetDomainName(ctx context.Context, in *apigateway.GetDomai
 }
 
 func getDomain(ctx context.Context, tx *store.Tx, name string) (store.Item[model.DomainName], error) {
-	d, err := domainNames.Item(tx, scope(ctx), strings.ToLower(name))
-	return d, orElse(err, noDomain())
+	d, err := domainNames.Item(tx, operation.Scope(ctx), strings.ToLower(name))
+	return d, operation.OrElse(err, noDomain())
 }
 
 // GetDomainNames lists domain names in order of creation.
 func (s *DomainNames) GetDomainNames(ctx context.Context, in *apigateway.GetDomainNamesInput) (*apigateway.GetDomainNamesOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDomainNamesOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDomainNamesOutput, error) {
 		out := &apigateway.GetDomainNamesOutput{}
 		if opt.Text(in.ResourceOwner) == "OTHER_ACCOUNTS" {
 			return out, nil
 		}
-		items, next, err := domainNames.List(tx, scope(ctx), page(in.Limit, in.Position))
+		items, next, err := domainNames.List(tx, operation.Scope(ctx), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out.Position = opt.NonZero(next)
 		for _, d := range items {
@@ -222,37 +200,22 @@ func (s *DomainNames) GetDomainNames(ctx context.Context, in *apigateway.GetDoma
 	})
 }
 
-func page(limit *int32, position *string) store.Page {
-	p := store.Page{Limit: 25, After: opt.Value(position)}
-	if limit != nil && *limit > 0 {
-		p.Limit = min(int(*limit), 500)
-	}
-	return p
-}
-
-func listError(err error) error {
-	if errors.Is(err, store.ErrCursor) {
-		return badRequest("Invalid position parameter specified")
-	}
-	return err
-}
-
 // DeleteDomainName deletes a domain name with its mappings and trust store.
 func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.DeleteDomainNameInput) (*apigateway.DeleteDomainNameOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDomainNameOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDomainNameOutput, error) {
 		d, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
 			return nil, err
 		}
 		for _, kind := range []model.Kind{model.KindBasePathMapping, model.KindTrustStore} {
-			if _, err := tx.DeleteAll(kind, scope(ctx).Of(d.Value.DomainName)); err != nil {
+			if _, err := tx.DeleteAll(kind, operation.Scope(ctx).Of(d.Value.DomainName)); err != nil {
 				return nil, err
 			}
 		}
 		if err := dropAssociations(ctx, tx, d.Value.DomainName); err != nil {
 			return nil, err
 		}
-		return nil, domainNames.Delete(tx, scope(ctx), d.Value.DomainName)
+		return nil, domainNames.Delete(tx, operation.Scope(ctx), d.Value.DomainName)
 	})
 }
 
@@ -260,7 +223,7 @@ func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.Delet
 // as one change, since clients send a trust store, its version and an ownership certificate
 // together (mutual-tls, section A1.4).
 func (s *DomainNames) UpdateDomainName(ctx context.Context, in *apigateway.UpdateDomainNameInput) (*apigateway.DomainName, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
 		it, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
 			return nil, err
@@ -289,7 +252,7 @@ func (s *DomainNames) UpdateDomainName(ctx context.Context, in *apigateway.Updat
 		if err := domainNames.Replace(tx, it); err != nil {
 			return nil, err
 		}
-		if err := saveTrustStore(tx, scope(ctx), it.Value, object); err != nil {
+		if err := saveTrustStore(tx, operation.Scope(ctx), it.Value, object); err != nil {
 			return nil, err
 		}
 		return wireDomain(ctx, it.Value), nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 	"gatehouse/internal/trust"
@@ -103,9 +104,9 @@ func (j judgement) certificate(arn string) (model.Certificate, error) {
 	case a.Account != call.Account:
 		return model.Certificate{}, badRequest("The certificate provided must be owned by the account creating the domain")
 	}
-	cert, err := certificates.Get(j.tx, scope(j.ctx), id)
+	cert, err := certificates.Get(j.tx, operation.Scope(j.ctx), id)
 	if err != nil {
-		return cert, orElse(err, badRequest("Invalid certificate ARN: "+arn+". The certificate does not exist."))
+		return cert, operation.OrElse(err, badRequest("Invalid certificate ARN: "+arn+". The certificate does not exist."))
 	}
 	if cert.Status != "ISSUED" {
 		return cert, badRequest("The certificate " + arn + " has the status " + cert.Status + "; it must be ISSUED.")

@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -24,7 +25,7 @@ func noMapping() *awserr.Error {
 
 // CreateBasePathMapping leads a base path of a domain name to a stage.
 func (s *DomainNames) CreateBasePathMapping(ctx context.Context, in *apigateway.CreateBasePathMappingInput) (*apigateway.BasePathMapping, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
 		d, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
 			return nil, err
@@ -36,7 +37,7 @@ func (s *DomainNames) CreateBasePathMapping(ctx context.Context, in *apigateway.
 		if err := checkMapping(ctx, tx, m); err != nil {
 			return nil, err
 		}
-		err = mappings.Create(tx, scope(ctx).Of(d.Value.DomainName), m.BasePath, m)
+		err = mappings.Create(tx, operation.Scope(ctx).Of(d.Value.DomainName), m.BasePath, m)
 		if errors.Is(err, store.ErrExists) {
 			return nil, apigateway.ConflictException("Base path already exists for this domain name")
 		}
@@ -62,19 +63,19 @@ func checkMapping(ctx context.Context, tx *store.Tx, m model.BasePathMapping) er
 			return badRequest("Base path " + m.BasePath + " has more than one level: create it as an API mapping of version 2")
 		}
 	}
-	if _, err := apis.Get(tx, scope(ctx), m.RestAPIID); err != nil {
-		return orElse(err, badRequest("Invalid REST API identifier specified"))
+	if _, err := apis.Get(tx, operation.Scope(ctx), m.RestAPIID); err != nil {
+		return operation.OrElse(err, badRequest("Invalid REST API identifier specified"))
 	}
 	if m.Stage == "" {
 		return nil
 	}
-	_, err := stages.Get(tx, scope(ctx).Of(m.RestAPIID), m.Stage)
-	return orElse(err, badRequest("Invalid stage identifier specified"))
+	_, err := stages.Get(tx, operation.Scope(ctx).Of(m.RestAPIID), m.Stage)
+	return operation.OrElse(err, badRequest("Invalid stage identifier specified"))
 }
 
 // GetBasePathMapping returns a mapping.
 func (s *DomainNames) GetBasePathMapping(ctx context.Context, in *apigateway.GetBasePathMappingInput) (*apigateway.BasePathMapping, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
 		m, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
 		if err != nil {
 			return nil, err
@@ -88,20 +89,20 @@ func getMapping(ctx context.Context, tx *store.Tx, domain, path string) (store.I
 	if err != nil {
 		return store.Item[model.BasePathMapping]{}, err
 	}
-	m, err := mappings.Item(tx, scope(ctx).Of(d.Value.DomainName), storedPath(path))
-	return m, orElse(err, noMapping())
+	m, err := mappings.Item(tx, operation.Scope(ctx).Of(d.Value.DomainName), storedPath(path))
+	return m, operation.OrElse(err, noMapping())
 }
 
 // GetBasePathMappings lists the mappings of a domain name in order of creation.
 func (s *DomainNames) GetBasePathMappings(ctx context.Context, in *apigateway.GetBasePathMappingsInput) (*apigateway.GetBasePathMappingsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetBasePathMappingsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetBasePathMappingsOutput, error) {
 		d, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
 			return nil, err
 		}
-		items, next, err := mappings.List(tx, scope(ctx).Of(d.Value.DomainName), page(in.Limit, in.Position))
+		items, next, err := mappings.List(tx, operation.Scope(ctx).Of(d.Value.DomainName), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetBasePathMappingsOutput{Position: opt.NonZero(next)}
 		for _, m := range items {
@@ -113,7 +114,7 @@ func (s *DomainNames) GetBasePathMappings(ctx context.Context, in *apigateway.Ge
 
 // UpdateBasePathMapping patches a mapping; a new base path moves it.
 func (s *DomainNames) UpdateBasePathMapping(ctx context.Context, in *apigateway.UpdateBasePathMappingInput) (*apigateway.BasePathMapping, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
 		it, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
 		if err != nil {
 			return nil, err
@@ -158,7 +159,7 @@ func patchMapping(m *model.BasePathMapping, o patch.Operation) error {
 
 // DeleteBasePathMapping takes a mapping away.
 func (s *DomainNames) DeleteBasePathMapping(ctx context.Context, in *apigateway.DeleteBasePathMappingInput) (*apigateway.DeleteBasePathMappingOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteBasePathMappingOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteBasePathMappingOutput, error) {
 		m, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
 		if err != nil {
 			return nil, err

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -68,7 +69,7 @@ func (f *Functions) GetAlias(ctx context.Context, in *lambda.GetAliasInput) (*la
 	if err != nil {
 		return nil, err
 	}
-	return view(ctx, f, func(tx *store.Tx) (*lambda.AliasConfiguration, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.AliasConfiguration, error) {
 		it, err := f.item(ctx, tx, name)
 		if err != nil {
 			return nil, err

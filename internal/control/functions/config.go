@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -185,7 +186,7 @@ func (f *Functions) resolveLayers(ctx context.Context, tx *store.Tx, arns []stri
 		if !ok {
 			return nil, invalid("Layer version " + arn + " does not exist.")
 		}
-		l, err := layers.Get(tx, scope(ctx), name)
+		l, err := layers.Get(tx, operation.Scope(ctx), name)
 		if err != nil {
 			return nil, orNoLayer(err, arn)
 		}
@@ -203,7 +204,7 @@ func (f *Functions) resolveLayers(ctx context.Context, tx *store.Tx, arns []stri
 
 // layerVersion splits the ARN of a layer version of the caller's account and Region.
 func layerVersion(ctx context.Context, arn string) (name string, number int64, ok bool) {
-	sc := scope(ctx)
+	sc := operation.Scope(ctx)
 	return layerVersionIn(sc, arn)
 }
 

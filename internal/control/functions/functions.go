@@ -7,9 +7,9 @@ import (
 	"sync"
 	"time"
 
-	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/runtime"
@@ -84,24 +84,13 @@ var (
 	layers    = store.Collection[model.Layer]{Kind: model.KindLayer}
 )
 
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
-// view runs an operation on one snapshot of the store.
-func view[T any](ctx context.Context, f *Functions, op func(tx *store.Tx) (T, error)) (out T, err error) {
-	err = f.Store.View(ctx, func(tx *store.Tx) error { out, err = op(tx); return err })
-	return out, err
-}
-
 // update runs an operation as one transaction and takes its effect on a function into
 // the directory, so that the next call on this node finds it.
 func update[T any](ctx context.Context, f *Functions, name string, op func(tx *store.Tx) (T, error)) (out T, err error) {
-	if _, err = f.Store.Update(ctx, func(tx *store.Tx) error { out, err = op(tx); return err }); err != nil {
+	if out, err = operation.Update(ctx, f.Store, op); err != nil {
 		return out, err
 	}
-	return out, f.reload(ctx, functions.Key(scope(ctx), name))
+	return out, f.reload(ctx, functions.Key(operation.Scope(ctx), name))
 }
 
 // change runs op on a function's document and writes it back.
@@ -116,13 +105,13 @@ func change[T any](ctx context.Context, f *Functions, name string, op func(tx *s
 		if err != nil {
 			return zero, err
 		}
-		return out, functions.Put(tx, scope(ctx), name, it.Value)
+		return out, functions.Put(tx, operation.Scope(ctx), name, it.Value)
 	})
 }
 
 // item reads a function's document.
 func (f *Functions) item(ctx context.Context, tx *store.Tx, name string) (store.Item[model.Function], error) {
-	it, err := functions.Item(tx, scope(ctx), name)
+	it, err := functions.Item(tx, operation.Scope(ctx), name)
 	if errors.Is(err, store.ErrNotFound) {
 		err = lambda.ResourceNotFoundException("Function not found: " + functionARN(ctx, name, ""))
 	}

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/model"
@@ -260,7 +261,7 @@ func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda
 		}
 		req.ClientContext = string(b)
 	}
-	t, err := f.target(ctx, scope(ctx), name, qualifier)
+	t, err := f.target(ctx, operation.Scope(ctx), name, qualifier)
 	if errors.Is(err, ErrNoFunction) {
 		return nil, notFound(ctx, name, qualifier)
 	}

@@ -8,13 +8,14 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
 
 func layerARN(ctx context.Context, name string) string {
-	sc := scope(ctx)
+	sc := operation.Scope(ctx)
 	return "arn:aws:lambda:" + sc.Region + ":" + sc.Account + ":layer:" + name
 }
 
@@ -56,7 +57,7 @@ func (f *Functions) PublishLayerVersion(ctx context.Context, in *lambda.PublishL
 	}
 	var out *lambda.PublishLayerVersionOutput
 	_, err = f.Store.Update(ctx, func(tx *store.Tx) error {
-		sc, name := scope(ctx), *in.LayerName
+		sc, name := operation.Scope(ctx), *in.LayerName
 		l, err := layers.Get(tx, sc, name)
 		if errors.Is(err, store.ErrNotFound) {
 			l, err = model.Layer{Name: name}, nil
@@ -122,8 +123,8 @@ func layerName(ctx context.Context, text string) string {
 // GetLayerVersion returns a version of a layer.
 func (f *Functions) GetLayerVersion(ctx context.Context, in *lambda.GetLayerVersionInput) (*lambda.GetLayerVersionResponse, error) {
 	name := layerName(ctx, *in.LayerName)
-	return view(ctx, f, func(tx *store.Tx) (*lambda.GetLayerVersionResponse, error) {
-		l, err := layers.Get(tx, scope(ctx), name)
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.GetLayerVersionResponse, error) {
+		l, err := layers.Get(tx, operation.Scope(ctx), name)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
@@ -147,8 +148,8 @@ func (f *Functions) GetLayerVersionByArn(ctx context.Context, in *lambda.GetLaye
 // ListLayerVersions lists the versions of a layer, newest first.
 func (f *Functions) ListLayerVersions(ctx context.Context, in *lambda.ListLayerVersionsInput) (*lambda.ListLayerVersionsOutput, error) {
 	name := layerName(ctx, *in.LayerName)
-	return view(ctx, f, func(tx *store.Tx) (*lambda.ListLayerVersionsOutput, error) {
-		l, err := layers.Get(tx, scope(ctx), name)
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.ListLayerVersionsOutput, error) {
+		l, err := layers.Get(tx, operation.Scope(ctx), name)
 		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return nil, err
 		}
@@ -173,9 +174,9 @@ func fits(named []string, want string) bool { return want == "" || slices.Contai
 
 // ListLayers lists layers by name, each with its newest version.
 func (f *Functions) ListLayers(ctx context.Context, in *lambda.ListLayersInput) (*lambda.ListLayersOutput, error) {
-	return view(ctx, f, func(tx *store.Tx) (*lambda.ListLayersOutput, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.ListLayersOutput, error) {
 		var list []lambda.LayersListItem
-		for it, err := range layers.In(tx, scope(ctx)) {
+		for it, err := range layers.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}
@@ -202,7 +203,7 @@ func (f *Functions) ListLayers(ctx context.Context, in *lambda.ListLayersInput) 
 func (f *Functions) DeleteLayerVersion(ctx context.Context, in *lambda.DeleteLayerVersionInput) (*lambda.DeleteLayerVersionOutput, error) {
 	name := layerName(ctx, *in.LayerName)
 	_, err := f.Store.Update(ctx, func(tx *store.Tx) error {
-		l, err := layers.Get(tx, scope(ctx), name)
+		l, err := layers.Get(tx, operation.Scope(ctx), name)
 		if errors.Is(err, store.ErrNotFound) {
 			return nil
 		}
@@ -210,7 +211,7 @@ func (f *Functions) DeleteLayerVersion(ctx context.Context, in *lambda.DeleteLay
 			return err
 		}
 		l.Versions = slices.DeleteFunc(l.Versions, func(v model.LayerVersion) bool { return v.Version == *in.VersionNumber })
-		return layers.Put(tx, scope(ctx), name, l)
+		return layers.Put(tx, operation.Scope(ctx), name, l)
 	})
 	return new(lambda.DeleteLayerVersionOutput), err
 }

@@ -8,6 +8,7 @@ import (
 	"strconv"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -56,8 +57,8 @@ func (f *Functions) CreateFunction(ctx context.Context, in *lambda.CreateFunctio
 		}); err != nil {
 			return nil, err
 		}
-		k := functions.Key(scope(ctx), name)
-		err := functions.Create(tx, scope(ctx), name, fn)
+		k := functions.Key(operation.Scope(ctx), name)
+		err := functions.Create(tx, operation.Scope(ctx), name, fn)
 		if errors.Is(err, store.ErrExists) {
 			return nil, lambda.ResourceConflictException("Function already exist: " + name)
 		}
@@ -71,7 +72,7 @@ func (f *Functions) CreateFunction(ctx context.Context, in *lambda.CreateFunctio
 			return configuration(ctx, &fn, &fn.Latest, ""), nil
 		}
 		v := publish(&fn, "", tx)
-		return configuration(ctx, &fn, v, v.Version), functions.Put(tx, scope(ctx), name, fn)
+		return configuration(ctx, &fn, v, v.Version), functions.Put(tx, operation.Scope(ctx), name, fn)
 	})
 }
 
@@ -114,7 +115,7 @@ func (f *Functions) UpdateFunctionCode(ctx context.Context, in *lambda.UpdateFun
 			return configuration(ctx, fn, &v, ""), nil
 		}
 		fn.Latest = v
-		k := functions.Key(scope(ctx), name)
+		k := functions.Key(operation.Scope(ctx), name)
 		if err := p.attach(tx, k); err != nil {
 			return nil, err
 		}
@@ -167,7 +168,7 @@ func (f *Functions) DeleteFunction(ctx context.Context, in *lambda.DeleteFunctio
 			if _, err := f.item(ctx, tx, name); err != nil {
 				return nil, err
 			}
-			return done, functions.Delete(tx, scope(ctx), name)
+			return done, functions.Delete(tx, operation.Scope(ctx), name)
 		})
 	}
 	return change(ctx, f, name, func(tx *store.Tx, fn *model.Function) (*lambda.DeleteFunctionOutput, error) {
@@ -187,7 +188,7 @@ func (f *Functions) DeleteFunction(ctx context.Context, in *lambda.DeleteFunctio
 		}
 		delete(fn.Policies, v.Version)
 		fn.Versions = slices.DeleteFunc(fn.Versions, func(o model.FunctionVersion) bool { return o.Version == qualifier })
-		return done, detachUnused(tx, functions.Key(scope(ctx), name), fn)
+		return done, detachUnused(tx, functions.Key(operation.Scope(ctx), name), fn)
 	})
 }
 
@@ -218,7 +219,7 @@ func show[T any](ctx context.Context, f *Functions, function, apart *string, ans
 	if err != nil {
 		return out, err
 	}
-	return view(ctx, f, func(tx *store.Tx) (out T, err error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (out T, err error) {
 		it, err := f.item(ctx, tx, name)
 		if err != nil {
 			return out, err
@@ -233,9 +234,9 @@ func show[T any](ctx context.Context, f *Functions, function, apart *string, ans
 
 // ListFunctions lists functions by name, with all their versions when asked for.
 func (f *Functions) ListFunctions(ctx context.Context, in *lambda.ListFunctionsInput) (*lambda.ListFunctionsOutput, error) {
-	return view(ctx, f, func(tx *store.Tx) (*lambda.ListFunctionsOutput, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.ListFunctionsOutput, error) {
 		var all []lambda.FunctionConfiguration
-		for it, err := range functions.In(tx, scope(ctx)) {
+		for it, err := range functions.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/model"
@@ -164,7 +165,7 @@ func (f *Functions) GetPolicy(ctx context.Context, in *lambda.GetPolicyInput) (*
 	if err != nil {
 		return nil, err
 	}
-	return view(ctx, f, func(tx *store.Tx) (*lambda.GetPolicyOutput, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.GetPolicyOutput, error) {
 		it, err := f.item(ctx, tx, name)
 		if err != nil {
 			return nil, err

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/runtime/deploypkg"
@@ -125,7 +126,7 @@ func (f *Functions) GetFunctionEventInvokeConfig(ctx context.Context, in *lambda
 	if err != nil {
 		return nil, err
 	}
-	return view(ctx, f, func(tx *store.Tx) (*lambda.FunctionEventInvokeConfig, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.FunctionEventInvokeConfig, error) {
 		it, err := f.item(ctx, tx, name)
 		if err != nil {
 			return nil, err
@@ -164,10 +165,10 @@ func (f *Functions) GetFunctionCodeSigningConfig(ctx context.Context, in *lambda
 
 // GetAccountSettings returns limits and use of the account in the Region.
 func (f *Functions) GetAccountSettings(ctx context.Context, _ *lambda.GetAccountSettingsInput) (*lambda.GetAccountSettingsOutput, error) {
-	return view(ctx, f, func(tx *store.Tx) (*lambda.GetAccountSettingsOutput, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.GetAccountSettingsOutput, error) {
 		var count, size int64
 		reserved := 0
-		for it, err := range functions.In(tx, scope(ctx)) {
+		for it, err := range functions.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}
@@ -195,7 +196,7 @@ func tagged(ctx context.Context, arn string) (string, error) {
 	if !ok || qualifier != "" {
 		return "", invalid("Tags on function aliases and versions are not supported. Please specify either a function ARN or an event source mapping ARN.")
 	}
-	if sc != scope(ctx) {
+	if sc != operation.Scope(ctx) {
 		return "", lambda.ResourceNotFoundException("Function not found: " + arn)
 	}
 	return name, nil
@@ -245,7 +246,7 @@ func (f *Functions) ListTags(ctx context.Context, in *lambda.ListTagsInput) (*la
 	if err != nil {
 		return nil, err
 	}
-	return view(ctx, f, func(tx *store.Tx) (*lambda.ListTagsOutput, error) {
+	return operation.View(ctx, f.Store, func(tx *store.Tx) (*lambda.ListTagsOutput, error) {
 		it, err := f.item(ctx, tx, name)
 		if err != nil {
 			return nil, err

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	wire "gatehouse/internal/awsapi/gen/logs"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/logstore"
 	"gatehouse/internal/model"
@@ -40,7 +41,7 @@ func (s *Logs) CreateLogGroup(ctx context.Context, in *wire.CreateLogGroupInput)
 		if s.Events.Has(key(ctx, name)) {
 			return store.ErrExists
 		}
-		return groups.Create(tx, scope(ctx), name, g)
+		return groups.Create(tx, operation.Scope(ctx), name, g)
 	})
 	if errors.Is(err, store.ErrExists) {
 		return nil, wire.ResourceAlreadyExistsException("The specified log group already exists")
@@ -55,7 +56,7 @@ func (s *Logs) DeleteLogGroup(ctx context.Context, in *wire.DeleteLogGroupInput)
 	if err := s.exists(ctx, name); err != nil {
 		return nil, err
 	}
-	_, err := s.Store.Update(ctx, func(tx *store.Tx) error { return groups.Delete(tx, scope(ctx), name) })
+	_, err := s.Store.Update(ctx, func(tx *store.Tx) error { return groups.Delete(tx, operation.Scope(ctx), name) })
 	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return nil, err
 	}
@@ -89,7 +90,7 @@ func (s *Logs) DescribeLogGroups(ctx context.Context, in *wire.DescribeLogGroups
 			out.NextToken = sealToken(*out.LogGroups[limit-1].LogGroupName)
 			break
 		}
-		out.LogGroups = append(out.LogGroups, known[name].wire(scope(ctx)))
+		out.LogGroups = append(out.LogGroups, known[name].wire(operation.Scope(ctx)))
 	}
 	return out, nil
 }
@@ -122,7 +123,7 @@ type described struct {
 
 // known lists the groups of the caller's account and region, from both places.
 func (s *Logs) known(ctx context.Context) (map[string]described, error) {
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	out := map[string]described{}
 	for _, sum := range s.Events.Groups(in.Account, in.Region) {
 		out[sum.Name] = described{implied(sum), sum.Bytes}
@@ -261,7 +262,7 @@ func (s *Logs) DescribeLogStreams(ctx context.Context, in *wire.DescribeLogStrea
 			out.NextToken = sealToken(last)
 			break
 		}
-		out.LogStreams = append(out.LogStreams, wireStream(model.LogGroupARN(scope(ctx).Region, scope(ctx).Account, name), st))
+		out.LogStreams = append(out.LogStreams, wireStream(model.LogGroupARN(operation.Scope(ctx).Region, operation.Scope(ctx).Account, name), st))
 		last = at
 	}
 	return out, nil

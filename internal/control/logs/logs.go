@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	wire "gatehouse/internal/awsapi/gen/logs"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/logstore"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -32,11 +33,6 @@ func (s *Logs) now() time.Time {
 		return s.Now()
 	}
 	return time.Now()
-}
-
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
 }
 
 // key names a group of the caller's in the log store.
@@ -67,7 +63,7 @@ func unavailable(err error) error {
 // group loads a group's document, or one made up for a group that only the data plane
 // knows.
 func (s *Logs) group(ctx context.Context, tx *store.Tx, name string) (model.LogGroup, error) {
-	g, err := groups.Get(tx, scope(ctx), name)
+	g, err := groups.Get(tx, operation.Scope(ctx), name)
 	if !errors.Is(err, store.ErrNotFound) {
 		return g, err
 	}
@@ -98,7 +94,7 @@ func (s *Logs) change(ctx context.Context, name string, f func(g *model.LogGroup
 		if err = f(&g); err != nil {
 			return err
 		}
-		return groups.Put(tx, scope(ctx), name, g)
+		return groups.Put(tx, operation.Scope(ctx), name, g)
 	})
 	return g, err
 }

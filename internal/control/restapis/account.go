@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -12,8 +13,8 @@ import (
 
 // UpdateAccount sets the role that writes logs.
 func (s *RestAPIs) UpdateAccount(ctx context.Context, in *apigateway.UpdateAccountInput) (*apigateway.Account, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Account, error) {
-		a, err := accounts.Get(tx, scope(ctx), accountID)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Account, error) {
+		a, err := accounts.Get(tx, operation.Scope(ctx), accountID)
 		if err != nil && !isNotFound(err) {
 			return nil, err
 		}
@@ -22,7 +23,7 @@ func (s *RestAPIs) UpdateAccount(ctx context.Context, in *apigateway.UpdateAccou
 				return nil, err
 			}
 		}
-		return wireAccount(a), accounts.Put(tx, scope(ctx), accountID, a)
+		return wireAccount(a), accounts.Put(tx, operation.Scope(ctx), accountID, a)
 	})
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -20,12 +21,12 @@ const maxCompressionSize = 10 << 20
 
 // CreateRestApi makes an API with a root resource and the two default models.
 func (s *RestAPIs) CreateRestApi(ctx context.Context, in *apigateway.CreateRestApiInput) (*apigateway.RestApi, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
 		api, err := newAPI(in)
 		if err != nil {
 			return nil, err
 		}
-		api.CreatedDate = now(tx)
+		api.CreatedDate = operation.Now(tx)
 		if api.ID, err = s.apiID(tx, in.Tags); err != nil {
 			return nil, err
 		}
@@ -132,7 +133,7 @@ func (s *RestAPIs) apiID(tx *store.Tx, t map[string]string) (string, error) {
 // createAPI stores an API with its root resource and default models. API ids are unique
 // in a region across accounts, because host names carry them without an account.
 func (s *RestAPIs) createAPI(ctx context.Context, tx *store.Tx, api *model.RestAPI) error {
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	taken := apigateway.ConflictException("An API with the id " + strconv.Quote(api.ID) + " already exists")
 	api.RootResourceID = model.NewID(10)
 	if err := apis.Create(tx, in, api.ID, *api); errors.Is(err, store.ErrExists) {
@@ -160,8 +161,8 @@ func (s *RestAPIs) createAPI(ctx context.Context, tx *store.Tx, api *model.RestA
 
 // GetRestApi returns an API.
 func (s *RestAPIs) GetRestApi(ctx context.Context, in *apigateway.GetRestApiInput) (*apigateway.RestApi, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
-		api, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId))
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
+		api, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId))
 		if err != nil {
 			return nil, err
 		}
@@ -171,10 +172,10 @@ func (s *RestAPIs) GetRestApi(ctx context.Context, in *apigateway.GetRestApiInpu
 
 // GetRestApis lists APIs in order of creation.
 func (s *RestAPIs) GetRestApis(ctx context.Context, in *apigateway.GetRestApisInput) (*apigateway.GetRestApisOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetRestApisOutput, error) {
-		items, next, err := apis.List(tx, scope(ctx), page(in.Limit, in.Position))
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetRestApisOutput, error) {
+		items, next, err := apis.List(tx, operation.Scope(ctx), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetRestApisOutput{Position: opt.NonZero(next)}
 		for _, it := range items {
@@ -187,22 +188,22 @@ func (s *RestAPIs) GetRestApis(ctx context.Context, in *apigateway.GetRestApisIn
 // DeleteRestApi deletes an API with everything that belongs to it.
 func (s *RestAPIs) DeleteRestApi(ctx context.Context, in *apigateway.DeleteRestApiInput) (*apigateway.DeleteRestApiOutput, error) {
 	id := *in.RestApiId
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteRestApiOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), id, noAPI(ctx, id)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteRestApiOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), id, noAPI(ctx, id)); err != nil {
 			return nil, err
 		}
-		if err := checkUnmapped(tx, scope(ctx), id, ""); err != nil {
+		if err := checkUnmapped(tx, operation.Scope(ctx), id, ""); err != nil {
 			return nil, err
 		}
-		if err := dropFromPlans(tx, scope(ctx), id, ""); err != nil {
+		if err := dropFromPlans(tx, operation.Scope(ctx), id, ""); err != nil {
 			return nil, err
 		}
 		for _, kind := range ownedKinds {
-			if _, err := tx.DeleteAll(kind, scope(ctx).Of(id)); err != nil {
+			if _, err := tx.DeleteAll(kind, operation.Scope(ctx).Of(id)); err != nil {
 				return nil, err
 			}
 		}
-		return nil, apis.Delete(tx, scope(ctx), id)
+		return nil, apis.Delete(tx, operation.Scope(ctx), id)
 	})
 }
 
@@ -257,8 +258,8 @@ func dropFromPlans(tx *store.Tx, in store.Scope, api, stage string) error {
 // UpdateRestApi patches an API; all operations are judged together.
 func (s *RestAPIs) UpdateRestApi(ctx context.Context, in *apigateway.UpdateRestApiInput) (*apigateway.RestApi, error) {
 	id := *in.RestApiId
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
-		api, err := getAPI(tx, scope(ctx), id, noAPI(ctx, id))
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RestApi, error) {
+		api, err := getAPI(tx, operation.Scope(ctx), id, noAPI(ctx, id))
 		if err != nil {
 			return nil, err
 		}
@@ -270,7 +271,7 @@ func (s *RestAPIs) UpdateRestApi(ctx context.Context, in *apigateway.UpdateRestA
 		if err := checkEndpoint(api.EndpointConfiguration); err != nil {
 			return nil, err
 		}
-		if err := apis.Put(tx, scope(ctx), id, api); err != nil {
+		if err := apis.Put(tx, operation.Scope(ctx), id, api); err != nil {
 			return nil, err
 		}
 		out := wireAPI(api)

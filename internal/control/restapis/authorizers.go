@@ -8,6 +8,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/expression"
@@ -25,14 +26,14 @@ const maxAuthorizerTTL = 3600
 
 // CreateAuthorizer adds an authorizer to an API. The function is not looked at.
 func (s *RestAPIs) CreateAuthorizer(ctx context.Context, in *apigateway.CreateAuthorizerInput) (*apigateway.Authorizer, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
 		// Recorded: what an unknown API is answered with (section 1).
 		concurrent := apigateway.ConflictException("Unable to complete operation due to concurrent modification. Please try again later.")
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, concurrent); err != nil {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, concurrent); err != nil {
 			return nil, err
 		}
 		a := newAuthorizer(in)
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		if err := checkNewAuthorizer(tx, owner, a); err != nil {
 			return nil, err
 		}
@@ -151,10 +152,10 @@ func checkIdentitySource(a model.Authorizer) error {
 
 // GetAuthorizer returns an authorizer.
 func (s *RestAPIs) GetAuthorizer(ctx context.Context, in *apigateway.GetAuthorizerInput) (*apigateway.Authorizer, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
-		a, err := authorizers.Get(tx, scope(ctx).Of(*in.RestApiId), *in.AuthorizerId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
+		a, err := authorizers.Get(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.AuthorizerId)
 		if err != nil {
-			return nil, orElse(err, noAuthorizer())
+			return nil, operation.OrElse(err, noAuthorizer())
 		}
 		return wireAuthorizer(a), nil
 	})
@@ -162,7 +163,7 @@ func (s *RestAPIs) GetAuthorizer(ctx context.Context, in *apigateway.GetAuthoriz
 
 // GetAuthorizers lists the authorizers of an API in order of creation.
 func (s *RestAPIs) GetAuthorizers(ctx context.Context, in *apigateway.GetAuthorizersInput) (*apigateway.GetAuthorizersOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetAuthorizersOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetAuthorizersOutput, error) {
 		items, next, err := listOwned(ctx, tx, *in.RestApiId, authorizers, in.Limit, in.Position, wireAuthorizer)
 		if err != nil {
 			return nil, err
@@ -173,11 +174,11 @@ func (s *RestAPIs) GetAuthorizers(ctx context.Context, in *apigateway.GetAuthori
 
 // UpdateAuthorizer patches an authorizer; all operations are judged together.
 func (s *RestAPIs) UpdateAuthorizer(ctx context.Context, in *apigateway.UpdateAuthorizerInput) (*apigateway.Authorizer, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Authorizer, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		it, err := authorizers.Item(tx, owner, *in.AuthorizerId)
 		if err != nil {
-			return nil, orElse(err, noAuthorizer())
+			return nil, operation.OrElse(err, noAuthorizer())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchAuthorizer(&it.Value, o); err != nil {
@@ -253,10 +254,10 @@ func checkAuthorizerUsers(tx *store.Tx, owner store.Scope, a model.Authorizer) e
 
 // DeleteAuthorizer deletes an authorizer that no method uses.
 func (s *RestAPIs) DeleteAuthorizer(ctx context.Context, in *apigateway.DeleteAuthorizerInput) (*apigateway.DeleteAuthorizerOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteAuthorizerOutput, error) {
-		owner, id := scope(ctx).Of(*in.RestApiId), *in.AuthorizerId
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteAuthorizerOutput, error) {
+		owner, id := operation.Scope(ctx).Of(*in.RestApiId), *in.AuthorizerId
 		if _, err := authorizers.Get(tx, owner, id); err != nil {
-			return nil, orElse(err, noAuthorizer())
+			return nil, operation.OrElse(err, noAuthorizer())
 		}
 		used, err := methodThat(tx, owner, func(m *model.Method) bool { return m.AuthorizerID == id })
 		if err != nil {

@@ -3,6 +3,7 @@ package restapis
 import (
 	"context"
 
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
@@ -16,16 +17,16 @@ var clonedKinds = []model.Kind{
 // clone fills a new API with the draft of another. Ids within an API are the API's own,
 // so those of the source stay; what references them stays right.
 func (s *RestAPIs) clone(ctx context.Context, tx *store.Tx, from string, api *model.RestAPI) error {
-	source, err := getAPI(tx, scope(ctx), from, noAPI(ctx, from))
+	source, err := getAPI(tx, operation.Scope(ctx), from, noAPI(ctx, from))
 	if err != nil {
 		return err
 	}
-	owner := scope(ctx).Of(api.ID)
+	owner := operation.Scope(ctx).Of(api.ID)
 	for _, kind := range clonedKinds {
 		if _, err := tx.DeleteAll(kind, owner); err != nil {
 			return err
 		}
-		for doc, err := range tx.In(kind, scope(ctx).Of(from)) {
+		for doc, err := range tx.In(kind, operation.Scope(ctx).Of(from)) {
 			if err != nil {
 				return err
 			}
@@ -41,5 +42,5 @@ func (s *RestAPIs) clone(ctx context.Context, tx *store.Tx, from string, api *mo
 	if api.BinaryMediaTypes == nil {
 		api.BinaryMediaTypes = source.BinaryMediaTypes
 	}
-	return apis.Put(tx, scope(ctx), api.ID, *api)
+	return apis.Put(tx, operation.Scope(ctx), api.ID, *api)
 }

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -16,17 +17,17 @@ import (
 // CreateDeployment freezes an API and, when a stage is named, creates that stage or moves
 // it to the new deployment.
 func (s *RestAPIs) CreateDeployment(ctx context.Context, in *apigateway.CreateDeploymentInput) (*apigateway.Deployment, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
-		api, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId))
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
+		api, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId))
 		if err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(api.ID)
+		owner := operation.Scope(ctx).Of(api.ID)
 		snapshot, err := freeze(tx, owner, api)
 		if err != nil {
 			return nil, err
 		}
-		d := model.Deployment{ID: model.NewID(6), Description: opt.Value(in.Description), CreatedDate: now(tx), APISummary: summary(snapshot)}
+		d := model.Deployment{ID: model.NewID(6), Description: opt.Value(in.Description), CreatedDate: operation.Now(tx), APISummary: summary(snapshot)}
 		if err := deployments.Create(tx, owner, d.ID, d); err != nil {
 			return nil, err
 		}
@@ -104,7 +105,7 @@ func (s *RestAPIs) deployTo(tx *store.Tx, owner store.Scope, deployment string, 
 	switch {
 	case err == nil:
 		moveStage(&it.Value, deployment, in)
-		it.Value.LastUpdatedDate = now(tx)
+		it.Value.LastUpdatedDate = operation.Now(tx)
 		return stages.Replace(tx, it)
 	case !isNotFound(err):
 		return err
@@ -156,7 +157,7 @@ func moveStage(st *model.Stage, deployment string, in *apigateway.CreateDeployme
 
 // GetDeployment returns a deployment.
 func (s *RestAPIs) GetDeployment(ctx context.Context, in *apigateway.GetDeploymentInput) (*apigateway.Deployment, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
 		d, err := getDeployment(ctx, tx, *in.RestApiId, *in.DeploymentId)
 		if err != nil {
 			return nil, err
@@ -168,22 +169,22 @@ func (s *RestAPIs) GetDeployment(ctx context.Context, in *apigateway.GetDeployme
 func isSummary(embed string) bool { return strings.EqualFold(embed, "apisummary") }
 
 func getDeployment(ctx context.Context, tx *store.Tx, api, id string) (model.Deployment, error) {
-	if _, err := getAPI(tx, scope(ctx), api, noAPI(ctx, api)); err != nil {
+	if _, err := getAPI(tx, operation.Scope(ctx), api, noAPI(ctx, api)); err != nil {
 		return model.Deployment{}, err
 	}
-	d, err := deployments.Get(tx, scope(ctx).Of(api), id)
-	return d, orElse(err, noDeployment())
+	d, err := deployments.Get(tx, operation.Scope(ctx).Of(api), id)
+	return d, operation.OrElse(err, noDeployment())
 }
 
 // GetDeployments lists the deployments of an API in order of creation.
 func (s *RestAPIs) GetDeployments(ctx context.Context, in *apigateway.GetDeploymentsInput) (*apigateway.GetDeploymentsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDeploymentsOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDeploymentsOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		items, next, err := deployments.List(tx, scope(ctx).Of(*in.RestApiId), page(in.Limit, in.Position))
+		items, next, err := deployments.List(tx, operation.Scope(ctx).Of(*in.RestApiId), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetDeploymentsOutput{Position: opt.NonZero(next)}
 		for _, it := range items {
@@ -195,7 +196,7 @@ func (s *RestAPIs) GetDeployments(ctx context.Context, in *apigateway.GetDeploym
 
 // UpdateDeployment changes a deployment's description.
 func (s *RestAPIs) UpdateDeployment(ctx context.Context, in *apigateway.UpdateDeploymentInput) (*apigateway.Deployment, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Deployment, error) {
 		d, err := getDeployment(ctx, tx, *in.RestApiId, *in.DeploymentId)
 		if err != nil {
 			return nil, err
@@ -209,18 +210,18 @@ func (s *RestAPIs) UpdateDeployment(ctx context.Context, in *apigateway.UpdateDe
 			}
 			d.Description = o.Value
 		}
-		return wireDeployment(d, false), deployments.Put(tx, scope(ctx).Of(*in.RestApiId), d.ID, d)
+		return wireDeployment(d, false), deployments.Put(tx, operation.Scope(ctx).Of(*in.RestApiId), d.ID, d)
 	})
 }
 
 // DeleteDeployment deletes a deployment that no stage points to.
 func (s *RestAPIs) DeleteDeployment(ctx context.Context, in *apigateway.DeleteDeploymentInput) (*apigateway.DeleteDeploymentOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDeploymentOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDeploymentOutput, error) {
 		d, err := getDeployment(ctx, tx, *in.RestApiId, *in.DeploymentId)
 		if err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		for st, err := range stages.In(tx, owner) {
 			if err != nil {
 				return nil, err

@@ -9,6 +9,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -21,8 +22,8 @@ const maxDocumentation = 6 << 20
 // merge mode (the default) a part replaces the one about the same location; in overwrite mode
 // all that were there go first. It answers the ids of what it wrote.
 func (s *RestAPIs) ImportDocumentationParts(ctx context.Context, in *apigateway.ImportDocumentationPartsInput) (*apigateway.ImportDocumentationPartsOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportDocumentationPartsOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportDocumentationPartsOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		parts, warnings, err := readDocumentation(in.Body)
@@ -32,7 +33,7 @@ func (s *RestAPIs) ImportDocumentationParts(ctx context.Context, in *apigateway.
 		if len(warnings) > 0 && opt.Value(in.FailOnWarnings) {
 			return nil, badRequest("Warnings found during import:\n\t" + strings.Join(warnings, "\n\t"))
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		if opt.Text(in.Mode) == "overwrite" {
 			if _, err := docParts.DeleteAll(tx, owner); err != nil {
 				return nil, err

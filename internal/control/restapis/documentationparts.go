@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -83,8 +84,8 @@ func checkProperties(text string) error {
 
 // CreateDocumentationPart documents an entity of an API.
 func (s *RestAPIs) CreateDocumentationPart(ctx context.Context, in *apigateway.CreateDocumentationPartInput) (*apigateway.DocumentationPart, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		p := model.DocumentationPart{ID: model.NewID(6), Location: readLocation(in.Location), Properties: opt.Value(in.Properties)}
@@ -94,7 +95,7 @@ func (s *RestAPIs) CreateDocumentationPart(ctx context.Context, in *apigateway.C
 		if err := checkProperties(p.Properties); err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		other, err := partAt(tx, owner, p.Location)
 		if err != nil {
 			return nil, err
@@ -138,10 +139,10 @@ func describeLocation(l model.DocumentationLocation) string {
 
 // GetDocumentationPart returns a documentation part.
 func (s *RestAPIs) GetDocumentationPart(ctx context.Context, in *apigateway.GetDocumentationPartInput) (*apigateway.DocumentationPart, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
-		p, err := docParts.Get(tx, scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
+		p, err := docParts.Get(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId)
 		if err != nil {
-			return nil, orElse(err, noDocPart())
+			return nil, operation.OrElse(err, noDocPart())
 		}
 		return wireDocPart(p), nil
 	})
@@ -151,10 +152,10 @@ var docPartPatches = patch.Closed{{Path: "/properties", Ops: []string{"replace"}
 
 // UpdateDocumentationPart replaces what a documentation part says.
 func (s *RestAPIs) UpdateDocumentationPart(ctx context.Context, in *apigateway.UpdateDocumentationPartInput) (*apigateway.DocumentationPart, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
-		it, err := docParts.Item(tx, scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationPart, error) {
+		it, err := docParts.Item(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId)
 		if err != nil {
-			return nil, orElse(err, noDocPart())
+			return nil, operation.OrElse(err, noDocPart())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := docPartPatches.Check(o); err != nil {
@@ -171,22 +172,22 @@ func (s *RestAPIs) UpdateDocumentationPart(ctx context.Context, in *apigateway.U
 
 // DeleteDocumentationPart deletes a documentation part.
 func (s *RestAPIs) DeleteDocumentationPart(ctx context.Context, in *apigateway.DeleteDocumentationPartInput) (*apigateway.DeleteDocumentationPartOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDocumentationPartOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDocumentationPartOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		return nil, orElse(docParts.Delete(tx, scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId), noDocPart())
+		return nil, operation.OrElse(docParts.Delete(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.DocumentationPartId), noDocPart())
 	})
 }
 
 // GetDocumentationParts lists documentation parts by type, name and path; with the location
 // status UNDOCUMENTED it lists the places that have none, without ids.
 func (s *RestAPIs) GetDocumentationParts(ctx context.Context, in *apigateway.GetDocumentationPartsInput) (*apigateway.GetDocumentationPartsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDocumentationPartsOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDocumentationPartsOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		var parts []model.DocumentationPart
 		if err := gather(tx, owner, docParts, &parts); err != nil {
 			return nil, err
@@ -211,12 +212,12 @@ func docPartsPage(parts []model.DocumentationPart, in *apigateway.GetDocumentati
 	if in.Position != nil {
 		i := slices.IndexFunc(parts, func(p model.DocumentationPart) bool { return positionOf(p) == *in.Position })
 		if i < 0 {
-			return nil, listError(store.ErrCursor)
+			return nil, operation.ListError(store.ErrCursor)
 		}
 		parts = parts[i+1:]
 	}
 	out := &apigateway.GetDocumentationPartsOutput{}
-	if n := page(in.Limit, nil).Limit; len(parts) > n {
+	if n := operation.Page(in.Limit, nil).Limit; len(parts) > n {
 		parts = parts[:n]
 		out.Position = opt.Of(positionOf(parts[n-1]))
 	}

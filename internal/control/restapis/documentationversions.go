@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -19,12 +20,12 @@ func noDocVersion() *awserr.Error {
 // CreateDocumentationVersion freezes the documentation parts of an API, and gives a stage
 // the version when one is named.
 func (s *RestAPIs) CreateDocumentationVersion(ctx context.Context, in *apigateway.CreateDocumentationVersionInput) (*apigateway.DocumentationVersion, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
-		v := model.DocumentationVersion{Version: opt.Value(in.DocumentationVersion), CreatedDate: now(tx), Description: opt.Value(in.Description)}
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
+		v := model.DocumentationVersion{Version: opt.Value(in.DocumentationVersion), CreatedDate: operation.Now(tx), Description: opt.Value(in.Description)}
 		if v.Version == "" {
 			return nil, badRequest("Documentation version must be non-empty")
 		}
@@ -41,9 +42,9 @@ func (s *RestAPIs) CreateDocumentationVersion(ctx context.Context, in *apigatewa
 		if name := opt.Value(in.StageName); name != "" {
 			it, err := stages.Item(tx, owner, name)
 			if err != nil {
-				return nil, orElse(err, noStage())
+				return nil, operation.OrElse(err, noStage())
 			}
-			it.Value.DocumentationVersion, it.Value.LastUpdatedDate = v.Version, now(tx)
+			it.Value.DocumentationVersion, it.Value.LastUpdatedDate = v.Version, operation.Now(tx)
 			if err := stages.Replace(tx, it); err != nil {
 				return nil, err
 			}
@@ -54,16 +55,16 @@ func (s *RestAPIs) CreateDocumentationVersion(ctx context.Context, in *apigatewa
 
 // getDocVersion loads a documentation version; an unknown API is told apart.
 func getDocVersion(ctx context.Context, tx *store.Tx, api, version string) (store.Item[model.DocumentationVersion], error) {
-	if _, err := getAPI(tx, scope(ctx), api, noAPI(ctx, api)); err != nil {
+	if _, err := getAPI(tx, operation.Scope(ctx), api, noAPI(ctx, api)); err != nil {
 		return store.Item[model.DocumentationVersion]{}, err
 	}
-	it, err := docVersions.Item(tx, scope(ctx).Of(api), version)
-	return it, orElse(err, noDocVersion())
+	it, err := docVersions.Item(tx, operation.Scope(ctx).Of(api), version)
+	return it, operation.OrElse(err, noDocVersion())
 }
 
 // GetDocumentationVersion returns a documentation version.
 func (s *RestAPIs) GetDocumentationVersion(ctx context.Context, in *apigateway.GetDocumentationVersionInput) (*apigateway.DocumentationVersion, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
 		it, err := getDocVersion(ctx, tx, *in.RestApiId, *in.DocumentationVersion)
 		if err != nil {
 			return nil, err
@@ -74,7 +75,7 @@ func (s *RestAPIs) GetDocumentationVersion(ctx context.Context, in *apigateway.G
 
 // GetDocumentationVersions lists the documentation versions of an API in order of creation.
 func (s *RestAPIs) GetDocumentationVersions(ctx context.Context, in *apigateway.GetDocumentationVersionsInput) (*apigateway.GetDocumentationVersionsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDocumentationVersionsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetDocumentationVersionsOutput, error) {
 		items, next, err := listOwned(ctx, tx, *in.RestApiId, docVersions, in.Limit, in.Position, wireDocVersion)
 		if err != nil {
 			return nil, err
@@ -87,7 +88,7 @@ var docVersionPatches = patch.Closed{{Path: "/description", Ops: []string{"repla
 
 // UpdateDocumentationVersion changes a documentation version's description.
 func (s *RestAPIs) UpdateDocumentationVersion(ctx context.Context, in *apigateway.UpdateDocumentationVersionInput) (*apigateway.DocumentationVersion, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DocumentationVersion, error) {
 		it, err := getDocVersion(ctx, tx, *in.RestApiId, *in.DocumentationVersion)
 		if err != nil {
 			return nil, err
@@ -104,12 +105,12 @@ func (s *RestAPIs) UpdateDocumentationVersion(ctx context.Context, in *apigatewa
 
 // DeleteDocumentationVersion deletes a documentation version that no stage shows.
 func (s *RestAPIs) DeleteDocumentationVersion(ctx context.Context, in *apigateway.DeleteDocumentationVersionInput) (*apigateway.DeleteDocumentationVersionOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDocumentationVersionOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDocumentationVersionOutput, error) {
 		it, err := getDocVersion(ctx, tx, *in.RestApiId, *in.DocumentationVersion)
 		if err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		for st, err := range stages.In(tx, owner) {
 			if err != nil {
 				return nil, err

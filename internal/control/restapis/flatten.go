@@ -4,6 +4,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/lang/jsonschema"
 	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/model"
@@ -33,7 +34,7 @@ func flatten(tx *store.Tx, owner store.Scope, m model.APIModel) (string, error) 
 		}
 		other, err := models.Get(tx, owner, name)
 		if err != nil {
-			return "", orElse(err, noModel(name))
+			return "", operation.OrElse(err, noModel(name))
 		}
 		v, err := ojson.Parse(other.Schema, ojson.Limits{})
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/expression"
@@ -42,8 +43,8 @@ func defaultResponse(name string) model.GatewayResponse {
 
 // PutGatewayResponse customises a gateway response, replacing what was customised before.
 func (s *RestAPIs) PutGatewayResponse(ctx context.Context, in *apigateway.PutGatewayResponseInput) (*apigateway.GatewayResponse, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		r := model.GatewayResponse{
@@ -53,7 +54,7 @@ func (s *RestAPIs) PutGatewayResponse(ctx context.Context, in *apigateway.PutGat
 		if err := checkGatewayResponse(r); err != nil {
 			return nil, err
 		}
-		return wireGatewayResponse(r, false), gwResponses.Put(tx, scope(ctx).Of(*in.RestApiId), r.ResponseType, r)
+		return wireGatewayResponse(r, false), gwResponses.Put(tx, operation.Scope(ctx).Of(*in.RestApiId), r.ResponseType, r)
 	})
 }
 
@@ -93,11 +94,11 @@ func loadGatewayResponse(tx *store.Tx, owner store.Scope, name string) (model.Ga
 
 // GetGatewayResponse returns a gateway response, the default when none was customised.
 func (s *RestAPIs) GetGatewayResponse(ctx context.Context, in *apigateway.GetGatewayResponseInput) (*apigateway.GatewayResponse, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		r, isDefault, err := loadGatewayResponse(tx, scope(ctx).Of(*in.RestApiId), string(*in.ResponseType))
+		r, isDefault, err := loadGatewayResponse(tx, operation.Scope(ctx).Of(*in.RestApiId), string(*in.ResponseType))
 		if err != nil {
 			return nil, err
 		}
@@ -108,8 +109,8 @@ func (s *RestAPIs) GetGatewayResponse(ctx context.Context, in *apigateway.GetGat
 // GetGatewayResponses lists all gateway responses by name. The position is the name of the
 // last one on the page before.
 func (s *RestAPIs) GetGatewayResponses(ctx context.Context, in *apigateway.GetGatewayResponsesInput) (*apigateway.GetGatewayResponsesOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetGatewayResponsesOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetGatewayResponsesOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		first := 0
@@ -120,13 +121,13 @@ func (s *RestAPIs) GetGatewayResponses(ctx context.Context, in *apigateway.GetGa
 				}
 			}
 			if first == 0 {
-				return nil, listError(store.ErrCursor)
+				return nil, operation.ListError(store.ErrCursor)
 			}
 		}
-		end := min(first+page(in.Limit, nil).Limit, len(responseTypes))
+		end := min(first+operation.Page(in.Limit, nil).Limit, len(responseTypes))
 		out := &apigateway.GetGatewayResponsesOutput{}
 		for _, t := range responseTypes[first:end] {
-			r, isDefault, err := loadGatewayResponse(tx, scope(ctx).Of(*in.RestApiId), t.name)
+			r, isDefault, err := loadGatewayResponse(tx, operation.Scope(ctx).Of(*in.RestApiId), t.name)
 			if err != nil {
 				return nil, err
 			}
@@ -141,11 +142,11 @@ func (s *RestAPIs) GetGatewayResponses(ctx context.Context, in *apigateway.GetGa
 
 // UpdateGatewayResponse patches a gateway response; patching a default customises it.
 func (s *RestAPIs) UpdateGatewayResponse(ctx context.Context, in *apigateway.UpdateGatewayResponseInput) (*apigateway.GatewayResponse, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.GatewayResponse, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		r, isDefault, err := loadGatewayResponse(tx, owner, string(*in.ResponseType))
 		if err != nil || len(in.PatchOperations) == 0 {
 			return wireGatewayResponse(r, isDefault), err
@@ -178,12 +179,12 @@ func patchGatewayResponse(r *model.GatewayResponse, o patch.Operation) error {
 
 // DeleteGatewayResponse takes a customisation away: the default acts again.
 func (s *RestAPIs) DeleteGatewayResponse(ctx context.Context, in *apigateway.DeleteGatewayResponseInput) (*apigateway.DeleteGatewayResponseOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteGatewayResponseOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteGatewayResponseOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		err := gwResponses.Delete(tx, scope(ctx).Of(*in.RestApiId), string(*in.ResponseType))
-		return nil, orElse(err, apigateway.NotFoundException("Gateway response type not defined on api"))
+		err := gwResponses.Delete(tx, operation.Scope(ctx).Of(*in.RestApiId), string(*in.ResponseType))
+		return nil, operation.OrElse(err, apigateway.NotFoundException("Gateway response type not defined on api"))
 	})
 }
 

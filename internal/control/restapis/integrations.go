@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/expression"
@@ -31,7 +32,7 @@ func (s *RestAPIs) PutIntegration(ctx context.Context, in *apigateway.PutIntegra
 		if err != nil {
 			return err
 		}
-		if err := s.checkIntegration(tx, scope(ctx), m, i); err != nil {
+		if err := s.checkIntegration(tx, operation.Scope(ctx), m, i); err != nil {
 			return err
 		}
 		m.Integration = i
@@ -129,7 +130,7 @@ func checkConnection(tx *store.Tx, in store.Scope, i *model.Integration) error {
 		return nil
 	}
 	_, err := vpcLinks.Get(tx, in, i.ConnectionID)
-	return orElse(err, badRequest(noVPCLink().Message))
+	return operation.OrElse(err, badRequest(noVPCLink().Message))
 }
 
 func (s *RestAPIs) checkTimeout(i *model.Integration) error {
@@ -267,7 +268,7 @@ func (s *RestAPIs) UpdateIntegration(ctx context.Context, in *apigateway.UpdateI
 		}
 		normaliseIntegration(m.Integration)
 		out = wireIntegration(m.Integration)
-		return s.checkIntegration(tx, scope(ctx), m, m.Integration)
+		return s.checkIntegration(tx, operation.Scope(ctx), m, m.Integration)
 	})
 	return out, err
 }

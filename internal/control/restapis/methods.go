@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/expression"
@@ -26,7 +27,7 @@ type methodRef struct{ api, resource, verb string }
 func (m methodRef) load(tx *store.Tx, in store.Scope) (store.Item[model.Resource], *model.Method, error) {
 	r, err := resources.Item(tx, in.Of(m.api), m.resource)
 	if err != nil {
-		return r, nil, orElse(err, noResource())
+		return r, nil, operation.OrElse(err, noResource())
 	}
 	method := r.Value.Methods[m.verb]
 	if method == nil {
@@ -38,7 +39,7 @@ func (m methodRef) load(tx *store.Tx, in store.Scope) (store.Item[model.Resource
 // change loads a method, lets edit change it, and writes its resource back.
 func (s *RestAPIs) change(ctx context.Context, ref methodRef, edit func(tx *store.Tx, r model.Resource, m *model.Method) error) error {
 	_, err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		r, m, err := ref.load(tx, scope(ctx))
+		r, m, err := ref.load(tx, operation.Scope(ctx))
 		if err != nil {
 			return err
 		}
@@ -53,7 +54,7 @@ func (s *RestAPIs) change(ctx context.Context, ref methodRef, edit func(tx *stor
 // read loads a method for a reading operation.
 func (s *RestAPIs) read(ctx context.Context, ref methodRef) (m *model.Method, err error) {
 	err = s.Store.View(ctx, func(tx *store.Tx) error {
-		_, m, err = ref.load(tx, scope(ctx))
+		_, m, err = ref.load(tx, operation.Scope(ctx))
 		return err
 	})
 	return m, err
@@ -61,11 +62,11 @@ func (s *RestAPIs) read(ctx context.Context, ref methodRef) (m *model.Method, er
 
 // PutMethod adds a method to a resource.
 func (s *RestAPIs) PutMethod(ctx context.Context, in *apigateway.PutMethodInput) (*apigateway.Method, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Method, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Method, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		r, err := resources.Item(tx, owner, *in.ResourceId)
 		if err != nil {
-			return nil, orElse(err, noResource())
+			return nil, operation.OrElse(err, noResource())
 		}
 		m := &model.Method{
 			HTTPMethod:          *in.HttpMethod,
@@ -109,13 +110,13 @@ func (s *RestAPIs) checkMethod(tx *store.Tx, owner store.Scope, m *model.Method)
 	}
 	if m.RequestValidatorID != "" {
 		if _, err := validators.Get(tx, owner, m.RequestValidatorID); err != nil {
-			return orElse(err, badRequest("Invalid Request Validator identifier specified"))
+			return operation.OrElse(err, badRequest("Invalid Request Validator identifier specified"))
 		}
 	}
 	for _, contentType := range slices.Sorted(maps.Keys(m.RequestModels)) {
 		name := m.RequestModels[contentType]
 		if _, err := models.Get(tx, owner, name); err != nil {
-			return orElse(err, badRequest("Invalid model identifier specified: "+name))
+			return operation.OrElse(err, badRequest("Invalid model identifier specified: "+name))
 		}
 	}
 	return checkRequestParameters(m.RequestParameters)
@@ -132,7 +133,7 @@ func checkAuthorizer(tx *store.Tx, owner store.Scope, m *model.Method) error {
 	}
 	a, err := authorizers.Get(tx, owner, m.AuthorizerID)
 	if err != nil {
-		return orElse(err, invalid)
+		return operation.OrElse(err, invalid)
 	}
 	if (a.Type == "COGNITO_USER_POOLS") != (m.AuthorizationType == "COGNITO_USER_POOLS") {
 		return invalid
@@ -169,7 +170,7 @@ func (s *RestAPIs) GetMethod(ctx context.Context, in *apigateway.GetMethodInput)
 // DeleteMethod deletes a method with its responses and integration.
 func (s *RestAPIs) DeleteMethod(ctx context.Context, in *apigateway.DeleteMethodInput) (*apigateway.DeleteMethodOutput, error) {
 	_, err := s.Store.Update(ctx, func(tx *store.Tx) error {
-		r, _, err := methodRef{*in.RestApiId, *in.ResourceId, *in.HttpMethod}.load(tx, scope(ctx))
+		r, _, err := methodRef{*in.RestApiId, *in.ResourceId, *in.HttpMethod}.load(tx, operation.Scope(ctx))
 		if err != nil {
 			return err
 		}
@@ -188,7 +189,7 @@ func (s *RestAPIs) UpdateMethod(ctx context.Context, in *apigateway.UpdateMethod
 				return err
 			}
 		}
-		if err := s.checkMethod(tx, scope(ctx).Of(ref.api), m); err != nil {
+		if err := s.checkMethod(tx, operation.Scope(ctx).Of(ref.api), m); err != nil {
 			return err
 		}
 		out = wireMethod(m)
@@ -295,7 +296,7 @@ func (s *RestAPIs) PutMethodResponse(ctx context.Context, in *apigateway.PutMeth
 			return apigateway.ConflictException("Response already exists for this resource")
 		}
 		r := &model.MethodResponse{StatusCode: *in.StatusCode, ResponseParameters: in.ResponseParameters, ResponseModels: in.ResponseModels}
-		if err := checkMethodResponse(tx, scope(ctx).Of(ref.api), r); err != nil {
+		if err := checkMethodResponse(tx, operation.Scope(ctx).Of(ref.api), r); err != nil {
 			return err
 		}
 		if m.MethodResponses == nil {
@@ -317,7 +318,7 @@ func checkMethodResponse(tx *store.Tx, owner store.Scope, r *model.MethodRespons
 	for _, contentType := range slices.Sorted(maps.Keys(r.ResponseModels)) {
 		name := r.ResponseModels[contentType]
 		if _, err := models.Get(tx, owner, name); err != nil {
-			return orElse(err, badRequest("Invalid model identifier specified: "+name))
+			return operation.OrElse(err, badRequest("Invalid model identifier specified: "+name))
 		}
 	}
 	return nil
@@ -362,7 +363,7 @@ func (s *RestAPIs) UpdateMethodResponse(ctx context.Context, in *apigateway.Upda
 			}
 		}
 		out = wireMethodResponse(r)
-		return checkMethodResponse(tx, scope(ctx).Of(ref.api), r)
+		return checkMethodResponse(tx, operation.Scope(ctx).Of(ref.api), r)
 	})
 	return out, err
 }

@@ -10,6 +10,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/jsonschema"
@@ -40,8 +41,8 @@ func noModel(name string) *awserr.Error {
 
 // CreateModel adds a model to an API.
 func (s *RestAPIs) CreateModel(ctx context.Context, in *apigateway.CreateModelInput) (*apigateway.Model, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		m := model.APIModel{
@@ -54,7 +55,7 @@ func (s *RestAPIs) CreateModel(ctx context.Context, in *apigateway.CreateModelIn
 		if !modelName.MatchString(m.Name) {
 			return nil, badRequest("Model name must be alphanumeric: " + m.Name)
 		}
-		owner := scope(ctx).Of(*in.RestApiId)
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		if _, err := models.Get(tx, owner, m.Name); err == nil {
 			return nil, apigateway.ConflictException("Model name already exists for this REST API")
 		} else if !isNotFound(err) {
@@ -119,11 +120,11 @@ func invalidModel(err error) error {
 // GetModel returns a model, with those it refers to in its own definitions when a flat
 // one is asked for.
 func (s *RestAPIs) GetModel(ctx context.Context, in *apigateway.GetModelInput) (*apigateway.Model, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		m, err := models.Get(tx, owner, *in.ModelName)
 		if err != nil {
-			return nil, orElse(err, noModel(*in.ModelName))
+			return nil, operation.OrElse(err, noModel(*in.ModelName))
 		}
 		if opt.Value(in.Flatten) {
 			if m.Schema, err = flatten(tx, owner, m); err != nil {
@@ -136,7 +137,7 @@ func (s *RestAPIs) GetModel(ctx context.Context, in *apigateway.GetModelInput) (
 
 // GetModels lists the models of an API in order of creation.
 func (s *RestAPIs) GetModels(ctx context.Context, in *apigateway.GetModelsInput) (*apigateway.GetModelsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetModelsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetModelsOutput, error) {
 		items, next, err := listOwned(ctx, tx, *in.RestApiId, models, in.Limit, in.Position, wireModel)
 		if err != nil {
 			return nil, err
@@ -147,17 +148,17 @@ func (s *RestAPIs) GetModels(ctx context.Context, in *apigateway.GetModelsInput)
 
 // listOwned is one page of what belongs to an API, as answers show it.
 func listOwned[T, W any](ctx context.Context, tx *store.Tx, api string, c store.Collection[T], limit *int32, position *string, wire func(T) *W) ([]W, *string, error) {
-	if _, err := getAPI(tx, scope(ctx), api, noAPI(ctx, api)); err != nil {
+	if _, err := getAPI(tx, operation.Scope(ctx), api, noAPI(ctx, api)); err != nil {
 		return nil, nil, err
 	}
-	return list(tx, scope(ctx).Of(api), c, limit, position, wire)
+	return list(tx, operation.Scope(ctx).Of(api), c, limit, position, wire)
 }
 
 // list is one page of a collection, as answers show it.
 func list[T, W any](tx *store.Tx, in store.Scope, c store.Collection[T], limit *int32, position *string, wire func(T) *W) ([]W, *string, error) {
-	found, next, err := c.List(tx, in, page(limit, position))
+	found, next, err := c.List(tx, in, operation.Page(limit, position))
 	if err != nil {
-		return nil, nil, listError(err)
+		return nil, nil, operation.ListError(err)
 	}
 	var out []W
 	for _, it := range found {
@@ -168,11 +169,11 @@ func list[T, W any](tx *store.Tx, in store.Scope, c store.Collection[T], limit *
 
 // GetModelTemplate returns a sample mapping template for a model.
 func (s *RestAPIs) GetModelTemplate(ctx context.Context, in *apigateway.GetModelTemplateInput) (*apigateway.GetModelTemplateOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetModelTemplateOutput, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetModelTemplateOutput, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		m, err := models.Get(tx, owner, *in.ModelName)
 		if err != nil {
-			return nil, orElse(err, noModel(*in.ModelName))
+			return nil, operation.OrElse(err, noModel(*in.ModelName))
 		}
 		text, err := flatten(tx, owner, m) // a sample follows references within one schema only
 		if err != nil {
@@ -190,11 +191,11 @@ var modelPatches = patch.Closed{{Path: "/description", Ops: []string{"replace"}}
 
 // UpdateModel patches a model.
 func (s *RestAPIs) UpdateModel(ctx context.Context, in *apigateway.UpdateModelInput) (*apigateway.Model, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Model, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		it, err := models.Item(tx, owner, *in.ModelName)
 		if err != nil {
-			return nil, orElse(err, noModel(*in.ModelName))
+			return nil, operation.OrElse(err, noModel(*in.ModelName))
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := modelPatches.Check(o); err != nil {
@@ -215,10 +216,10 @@ func (s *RestAPIs) UpdateModel(ctx context.Context, in *apigateway.UpdateModelIn
 
 // DeleteModel deletes a model that nothing refers to.
 func (s *RestAPIs) DeleteModel(ctx context.Context, in *apigateway.DeleteModelInput) (*apigateway.DeleteModelOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteModelOutput, error) {
-		owner, name := scope(ctx).Of(*in.RestApiId), *in.ModelName
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteModelOutput, error) {
+		owner, name := operation.Scope(ctx).Of(*in.RestApiId), *in.ModelName
 		if _, err := models.Get(tx, owner, name); err != nil {
-			return nil, orElse(err, noModel(name))
+			return nil, operation.OrElse(err, noModel(name))
 		}
 		where, err := modelUser(tx, owner, name)
 		if err != nil {

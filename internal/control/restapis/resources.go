@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -21,11 +22,11 @@ var pathPart = regexp.MustCompile(`^(?:[a-zA-Z0-9._\-:,%~!$&'()*+;=@]+|\{[a-zA-Z
 // CreateResource adds a resource below a parent.
 func (s *RestAPIs) CreateResource(ctx context.Context, in *apigateway.CreateResourceInput) (*apigateway.Resource, error) {
 	api, part := *in.RestApiId, opt.Value(in.PathPart)
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
-		owner := scope(ctx).Of(api)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
+		owner := operation.Scope(ctx).Of(api)
 		parent, err := resources.Get(tx, owner, *in.ParentId)
 		if err != nil {
-			return nil, orElse(err, noResource())
+			return nil, operation.OrElse(err, noResource())
 		}
 		if err := checkPathPart(part); err != nil {
 			return nil, err
@@ -86,10 +87,10 @@ func joinPath(parent, part string) string {
 
 // GetResource returns a resource, with its methods when they are asked for.
 func (s *RestAPIs) GetResource(ctx context.Context, in *apigateway.GetResourceInput) (*apigateway.Resource, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
-		r, err := resources.Get(tx, scope(ctx).Of(*in.RestApiId), *in.ResourceId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
+		r, err := resources.Get(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.ResourceId)
 		if err != nil {
-			return nil, orElse(err, noResource())
+			return nil, operation.OrElse(err, noResource())
 		}
 		return wireResource(r, slices.Contains(in.Embed, "methods")), nil
 	})
@@ -97,13 +98,13 @@ func (s *RestAPIs) GetResource(ctx context.Context, in *apigateway.GetResourceIn
 
 // GetResources lists the resources of an API in order of creation.
 func (s *RestAPIs) GetResources(ctx context.Context, in *apigateway.GetResourcesInput) (*apigateway.GetResourcesOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetResourcesOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetResourcesOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		items, next, err := resources.List(tx, scope(ctx).Of(*in.RestApiId), page(in.Limit, in.Position))
+		items, next, err := resources.List(tx, operation.Scope(ctx).Of(*in.RestApiId), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetResourcesOutput{Position: opt.NonZero(next)}
 		for _, it := range items {
@@ -115,11 +116,11 @@ func (s *RestAPIs) GetResources(ctx context.Context, in *apigateway.GetResources
 
 // DeleteResource deletes a resource and all below it.
 func (s *RestAPIs) DeleteResource(ctx context.Context, in *apigateway.DeleteResourceInput) (*apigateway.DeleteResourceOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteResourceOutput, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteResourceOutput, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		r, err := resources.Get(tx, owner, *in.ResourceId)
 		if err != nil {
-			return nil, orElse(err, noResource())
+			return nil, operation.OrElse(err, noResource())
 		}
 		if r.ParentID == "" {
 			return nil, badRequest("Root resource cannot be deleted.")
@@ -160,11 +161,11 @@ var resourcePatches = patch.Closed{{Path: "/parentId", Ops: []string{"replace"}}
 
 // UpdateResource renames or moves a resource; the paths of all below it follow.
 func (s *RestAPIs) UpdateResource(ctx context.Context, in *apigateway.UpdateResourceInput) (*apigateway.Resource, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
-		owner := scope(ctx).Of(*in.RestApiId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Resource, error) {
+		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		r, err := resources.Get(tx, owner, *in.ResourceId)
 		if err != nil {
-			return nil, orElse(err, noResource())
+			return nil, operation.OrElse(err, noResource())
 		}
 		tree, err := subtree(tx, owner, r)
 		if err != nil {
@@ -210,7 +211,7 @@ func patchResource(r *model.Resource, o patch.Operation, tree []store.Item[model
 func (s *RestAPIs) move(tx *store.Tx, owner store.Scope, r model.Resource, tree []store.Item[model.Resource]) error {
 	parent, err := resources.Get(tx, owner, r.ParentID)
 	if err != nil {
-		return orElse(err, noResource())
+		return operation.OrElse(err, noResource())
 	}
 	if err := checkSiblings(tx, owner, parent, r.PathPart, r.ID); err != nil {
 		return err

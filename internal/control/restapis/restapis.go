@@ -2,12 +2,11 @@ package restapis
 
 import (
 	"context"
-	"errors"
-	"time"
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
@@ -44,41 +43,6 @@ var (
 	accessGrants = store.Collection[model.DomainNameAccessAssociation]{Kind: model.KindAccessAssociation}
 )
 
-// scope is where the caller's documents live.
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
-// now is the time that documents are stamped with: the service keeps whole seconds.
-func now(tx *store.Tx) time.Time { return tx.Now().Truncate(time.Second) }
-
-// view runs a reading operation and returns what it answers.
-func view[T any](ctx context.Context, s *store.Store, read func(tx *store.Tx) (T, error)) (out T, err error) {
-	err = s.View(ctx, func(tx *store.Tx) error {
-		out, err = read(tx)
-		return err
-	})
-	return out, err
-}
-
-// update runs a writing operation and returns what it answers.
-func update[T any](ctx context.Context, s *store.Store, write func(tx *store.Tx) (T, error)) (out T, err error) {
-	_, err = s.Update(ctx, func(tx *store.Tx) error {
-		out, err = write(tx)
-		return err
-	})
-	return out, err
-}
-
-// orElse replaces the store's not-found by the operation's own answer.
-func orElse(err error, answer *awserr.Error) error {
-	if errors.Is(err, store.ErrNotFound) {
-		return answer
-	}
-	return err
-}
-
 // The not-found answers that several operations share.
 func noAPI(ctx context.Context, id string) *awserr.Error {
 	return apigateway.NotFoundException("Invalid API identifier specified " + awsapi.CallFrom(ctx).Account + ":" + id)
@@ -108,25 +72,5 @@ func badRequest(message string) *awserr.Error { return apigateway.BadRequestExce
 // getAPI loads an API; the answer to an unknown one is the operation's choice.
 func getAPI(tx *store.Tx, in store.Scope, id string, unknown *awserr.Error) (model.RestAPI, error) {
 	a, err := apis.Get(tx, in, id)
-	return a, orElse(err, unknown)
-}
-
-// page reads a list's limit and position. The service lists 25 by default and at most 500.
-func page(limit *int32, position *string) store.Page {
-	p := store.Page{Limit: 25}
-	if limit != nil && *limit > 0 {
-		p.Limit = min(int(*limit), 500)
-	}
-	if position != nil {
-		p.After = *position
-	}
-	return p
-}
-
-// listError words a bad position.
-func listError(err error) error {
-	if errors.Is(err, store.ErrCursor) {
-		return badRequest("Invalid position parameter specified")
-	}
-	return err
+	return a, operation.OrElse(err, unknown)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -27,7 +28,7 @@ var cacheSizes = []string{"0.5", "1.6", "6.1", "13.5", "28.4", "58.2", "118", "2
 func isNotFound(err error) bool { return errors.Is(err, store.ErrNotFound) }
 
 func newStage(tx *store.Tx, name, deployment string) model.Stage {
-	t := now(tx)
+	t := operation.Now(tx)
 	return model.Stage{
 		StageName: name, DeploymentID: deployment, CacheClusterStatus: "NOT_AVAILABLE",
 		MethodSettings: map[string]*model.MethodSetting{}, CreatedDate: t, LastUpdatedDate: t,
@@ -73,12 +74,12 @@ func checkCanary(c *model.CanarySettings) error {
 
 // CreateStage makes a stage of a deployment.
 func (s *RestAPIs) CreateStage(ctx context.Context, in *apigateway.CreateStageInput) (*apigateway.Stage, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
 		api := *in.RestApiId
-		if _, err := getAPI(tx, scope(ctx), api, noAPI(ctx, api)); err != nil {
+		if _, err := getAPI(tx, operation.Scope(ctx), api, noAPI(ctx, api)); err != nil {
 			return nil, err
 		}
-		owner := scope(ctx).Of(api)
+		owner := operation.Scope(ctx).Of(api)
 		st := newStage(tx, opt.Value(in.StageName), opt.Value(in.DeploymentId))
 		st.Description = opt.Value(in.Description)
 		st.Variables = opt.Map(in.Variables)
@@ -120,19 +121,19 @@ func checkStageRefs(tx *store.Tx, owner store.Scope, st model.Stage) error {
 			return badRequest("Deployment id does not exist")
 		}
 		if _, err := deployments.Get(tx, owner, id); err != nil {
-			return orElse(err, badRequest("Deployment id does not exist"))
+			return operation.OrElse(err, badRequest("Deployment id does not exist"))
 		}
 	}
 	if v := st.DocumentationVersion; v != "" {
 		if _, err := docVersions.Get(tx, owner, v); err != nil {
-			return orElse(err, apigateway.NotFoundException("Invalid Documentation version specified"))
+			return operation.OrElse(err, apigateway.NotFoundException("Invalid Documentation version specified"))
 		}
 	}
 	if id := st.ClientCertificateID; id != "" {
 		in := owner
 		in.Parent = ""
 		if _, err := clientCerts.Get(tx, in, id); err != nil {
-			return orElse(err, apigateway.NotFoundException("Invalid Client Certificate identifier specified"))
+			return operation.OrElse(err, apigateway.NotFoundException("Invalid Client Certificate identifier specified"))
 		}
 	}
 	return nil
@@ -140,7 +141,7 @@ func checkStageRefs(tx *store.Tx, owner store.Scope, st model.Stage) error {
 
 // GetStage returns a stage.
 func (s *RestAPIs) GetStage(ctx context.Context, in *apigateway.GetStageInput) (*apigateway.Stage, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
 		it, err := getStage(ctx, tx, *in.RestApiId, *in.StageName)
 		if err != nil {
 			return nil, err
@@ -150,21 +151,21 @@ func (s *RestAPIs) GetStage(ctx context.Context, in *apigateway.GetStageInput) (
 }
 
 func getStage(ctx context.Context, tx *store.Tx, api, name string) (store.Item[model.Stage], error) {
-	if _, err := getAPI(tx, scope(ctx), api, noAPI(ctx, api)); err != nil {
+	if _, err := getAPI(tx, operation.Scope(ctx), api, noAPI(ctx, api)); err != nil {
 		return store.Item[model.Stage]{}, err
 	}
-	it, err := stages.Item(tx, scope(ctx).Of(api), name)
-	return it, orElse(err, noStage())
+	it, err := stages.Item(tx, operation.Scope(ctx).Of(api), name)
+	return it, operation.OrElse(err, noStage())
 }
 
 // GetStages lists the stages of an API, all or those of one deployment.
 func (s *RestAPIs) GetStages(ctx context.Context, in *apigateway.GetStagesInput) (*apigateway.GetStagesOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetStagesOutput, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetStagesOutput, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
 		out := &apigateway.GetStagesOutput{}
-		for st, err := range stages.In(tx, scope(ctx).Of(*in.RestApiId)) {
+		for st, err := range stages.In(tx, operation.Scope(ctx).Of(*in.RestApiId)) {
 			if err != nil {
 				return nil, err
 			}
@@ -178,7 +179,7 @@ func (s *RestAPIs) GetStages(ctx context.Context, in *apigateway.GetStagesInput)
 
 // UpdateStage patches a stage; all operations are judged together.
 func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageInput) (*apigateway.Stage, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.Stage, error) {
 		it, err := getStage(ctx, tx, *in.RestApiId, *in.StageName)
 		if err != nil {
 			return nil, err
@@ -191,27 +192,27 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 		if err := checkStage(it.Value); err != nil {
 			return nil, err
 		}
-		if err := checkStageRefs(tx, scope(ctx).Of(*in.RestApiId), it.Value); err != nil {
+		if err := checkStageRefs(tx, operation.Scope(ctx).Of(*in.RestApiId), it.Value); err != nil {
 			return nil, err
 		}
-		it.Value.LastUpdatedDate = now(tx)
+		it.Value.LastUpdatedDate = operation.Now(tx)
 		return wireStage(it.Value), stages.Replace(tx, it)
 	})
 }
 
 // DeleteStage deletes a stage.
 func (s *RestAPIs) DeleteStage(ctx context.Context, in *apigateway.DeleteStageInput) (*apigateway.DeleteStageOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteStageOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteStageOutput, error) {
 		if _, err := getStage(ctx, tx, *in.RestApiId, *in.StageName); err != nil {
 			return nil, err
 		}
-		if err := checkUnmapped(tx, scope(ctx), *in.RestApiId, *in.StageName); err != nil {
+		if err := checkUnmapped(tx, operation.Scope(ctx), *in.RestApiId, *in.StageName); err != nil {
 			return nil, err
 		}
-		if err := dropFromPlans(tx, scope(ctx), *in.RestApiId, *in.StageName); err != nil {
+		if err := dropFromPlans(tx, operation.Scope(ctx), *in.RestApiId, *in.StageName); err != nil {
 			return nil, err
 		}
-		return nil, stages.Delete(tx, scope(ctx).Of(*in.RestApiId), *in.StageName)
+		return nil, stages.Delete(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.StageName)
 	})
 }
 

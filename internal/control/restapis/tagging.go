@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/tags"
 	"gatehouse/internal/model"
@@ -59,17 +60,17 @@ func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Reso
 	}
 	missing := apigateway.NotFoundException("Invalid resource identifier specified: " + arn)
 	if api, rest, ok := strings.Cut(strings.TrimPrefix(a.Resource, "/restapis/"), "/stages/"); ok && strings.HasPrefix(a.Resource, "/restapis/") {
-		return orElse(stageTags(tx, scope(ctx).Of(api), rest, func(m *map[string]string) error { return edit(tags.Stage, m) }), missing)
+		return operation.OrElse(stageTags(tx, operation.Scope(ctx).Of(api), rest, func(m *map[string]string) error { return edit(tags.Stage, m) }), missing)
 	}
 	if strings.HasPrefix(a.Resource, "/domainnameaccessassociations/") {
-		return orElse(accessTags(tx, scope(ctx), arn, func(m *map[string]string) error { return edit(tags.AccessAssociation, m) }), missing)
+		return operation.OrElse(accessTags(tx, operation.Scope(ctx), arn, func(m *map[string]string) error { return edit(tags.AccessAssociation, m) }), missing)
 	}
 	for _, t := range taggables {
 		id, ok := strings.CutPrefix(a.Resource, t.prefix)
 		if !ok || id == "" || strings.Contains(id, "/") {
 			continue
 		}
-		return orElse(t.edit(tx, scope(ctx), id, func(m *map[string]string) error { return edit(t.sort, m) }), missing)
+		return operation.OrElse(t.edit(tx, operation.Scope(ctx), id, func(m *map[string]string) error { return edit(t.sort, m) }), missing)
 	}
 	return badRequest("Invalid ARN specified in the request: it names nothing that has tags")
 }
@@ -79,7 +80,7 @@ const maxTags = 50
 
 // TagResource adds or replaces tags.
 func (s *RestAPIs) TagResource(ctx context.Context, in *apigateway.TagResourceInput) (*apigateway.TagResourceOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.TagResourceOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.TagResourceOutput, error) {
 		return nil, editTags(ctx, tx, *in.ResourceArn, func(sort tags.Resource, m *map[string]string) error {
 			if err := tags.Check(in.Tags, sort); err != nil {
 				return err
@@ -98,7 +99,7 @@ func (s *RestAPIs) TagResource(ctx context.Context, in *apigateway.TagResourceIn
 
 // UntagResource removes tags.
 func (s *RestAPIs) UntagResource(ctx context.Context, in *apigateway.UntagResourceInput) (*apigateway.UntagResourceOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UntagResourceOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UntagResourceOutput, error) {
 		return nil, editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
 			for _, key := range in.TagKeys {
 				delete(*m, key)
@@ -110,7 +111,7 @@ func (s *RestAPIs) UntagResource(ctx context.Context, in *apigateway.UntagResour
 
 // GetTags returns the tags of a resource.
 func (s *RestAPIs) GetTags(ctx context.Context, in *apigateway.GetTagsInput) (*apigateway.GetTagsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetTagsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetTagsOutput, error) {
 		out := &apigateway.GetTagsOutput{Tags: map[string]string{}}
 		err := editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
 			maps.Copy(out.Tags, *m)
@@ -125,8 +126,8 @@ const accountID = "account"
 
 // GetAccount returns the settings of API Gateway in the region.
 func (s *RestAPIs) GetAccount(ctx context.Context, _ *apigateway.GetAccountInput) (*apigateway.Account, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.Account, error) {
-		a, err := accounts.Get(tx, scope(ctx), accountID)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.Account, error) {
+		a, err := accounts.Get(tx, operation.Scope(ctx), accountID)
 		if err != nil && !isNotFound(err) {
 			return nil, err
 		}

@@ -5,6 +5,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/model"
@@ -19,8 +20,8 @@ var errValidatorName = badRequest("Request Validator name cannot be blank")
 
 // CreateRequestValidator adds a request validator to an API.
 func (s *RestAPIs) CreateRequestValidator(ctx context.Context, in *apigateway.CreateRequestValidatorInput) (*apigateway.RequestValidator, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
-		if _, err := getAPI(tx, scope(ctx), *in.RestApiId, badRequest("Invalid REST API identifier specified")); err != nil {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
+		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, badRequest("Invalid REST API identifier specified")); err != nil {
 			return nil, err
 		}
 		v := model.RequestValidator{
@@ -31,16 +32,16 @@ func (s *RestAPIs) CreateRequestValidator(ctx context.Context, in *apigateway.Cr
 		if in.Name != nil && v.Name == "" {
 			return nil, errValidatorName
 		}
-		return wireValidator(v), validators.Create(tx, scope(ctx).Of(*in.RestApiId), v.ID, v)
+		return wireValidator(v), validators.Create(tx, operation.Scope(ctx).Of(*in.RestApiId), v.ID, v)
 	})
 }
 
 // GetRequestValidator returns a request validator.
 func (s *RestAPIs) GetRequestValidator(ctx context.Context, in *apigateway.GetRequestValidatorInput) (*apigateway.RequestValidator, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
-		v, err := validators.Get(tx, scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
+		v, err := validators.Get(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId)
 		if err != nil {
-			return nil, orElse(err, noValidator())
+			return nil, operation.OrElse(err, noValidator())
 		}
 		return wireValidator(v), nil
 	})
@@ -48,7 +49,7 @@ func (s *RestAPIs) GetRequestValidator(ctx context.Context, in *apigateway.GetRe
 
 // GetRequestValidators lists the request validators of an API in order of creation.
 func (s *RestAPIs) GetRequestValidators(ctx context.Context, in *apigateway.GetRequestValidatorsInput) (*apigateway.GetRequestValidatorsOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetRequestValidatorsOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetRequestValidatorsOutput, error) {
 		items, next, err := listOwned(ctx, tx, *in.RestApiId, validators, in.Limit, in.Position, wireValidator)
 		if err != nil {
 			return nil, err
@@ -65,10 +66,10 @@ var validatorPatches = patch.Closed{
 
 // UpdateRequestValidator patches a request validator. A value that is missing means false.
 func (s *RestAPIs) UpdateRequestValidator(ctx context.Context, in *apigateway.UpdateRequestValidatorInput) (*apigateway.RequestValidator, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
-		it, err := validators.Item(tx, scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.RequestValidator, error) {
+		it, err := validators.Item(tx, operation.Scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId)
 		if err != nil {
-			return nil, orElse(err, noValidator())
+			return nil, operation.OrElse(err, noValidator())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := validatorPatches.Check(o); err != nil {
@@ -93,10 +94,10 @@ func (s *RestAPIs) UpdateRequestValidator(ctx context.Context, in *apigateway.Up
 // DeleteRequestValidator deletes a request validator that no method uses: a method whose
 // validator is gone would let pass what it was to refuse.
 func (s *RestAPIs) DeleteRequestValidator(ctx context.Context, in *apigateway.DeleteRequestValidatorInput) (*apigateway.DeleteRequestValidatorOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteRequestValidatorOutput, error) {
-		owner, id := scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteRequestValidatorOutput, error) {
+		owner, id := operation.Scope(ctx).Of(*in.RestApiId), *in.RequestValidatorId
 		if _, err := validators.Get(tx, owner, id); err != nil {
-			return nil, orElse(err, noValidator())
+			return nil, operation.OrElse(err, noValidator())
 		}
 		used, err := methodThat(tx, owner, func(m *model.Method) bool { return m.RequestValidatorID == id })
 		if err != nil {

@@ -6,6 +6,7 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -22,7 +23,7 @@ var errVPCLinkName = badRequest("Name cannot be empty")
 // CreateVpcLink makes a VPC link. It is answered as pending, as in the service, and is there
 // for the next call: nothing has to be provisioned.
 func (s *RestAPIs) CreateVpcLink(ctx context.Context, in *apigateway.CreateVpcLinkInput) (*apigateway.VpcLink, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
 		l := model.VPCLink{
 			ID: model.NewID(6), Name: opt.Value(in.Name), Description: opt.Value(in.Description), TargetARNs: in.TargetArns,
 			Status: "AVAILABLE", StatusMessage: "Your vpc link is ready for use", Tags: opt.Map(in.Tags),
@@ -41,7 +42,7 @@ func (s *RestAPIs) CreateVpcLink(ctx context.Context, in *apigateway.CreateVpcLi
 		if err := tags.Check(l.Tags, tags.VPCLink); err != nil {
 			return nil, err
 		}
-		if err := vpcLinks.Create(tx, scope(ctx), l.ID, l); err != nil {
+		if err := vpcLinks.Create(tx, operation.Scope(ctx), l.ID, l); err != nil {
 			return nil, err
 		}
 		l.Status, l.StatusMessage = "PENDING", ""
@@ -51,10 +52,10 @@ func (s *RestAPIs) CreateVpcLink(ctx context.Context, in *apigateway.CreateVpcLi
 
 // GetVpcLink returns a VPC link.
 func (s *RestAPIs) GetVpcLink(ctx context.Context, in *apigateway.GetVpcLinkInput) (*apigateway.VpcLink, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
-		l, err := vpcLinks.Get(tx, scope(ctx), *in.VpcLinkId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
+		l, err := vpcLinks.Get(tx, operation.Scope(ctx), *in.VpcLinkId)
 		if err != nil {
-			return nil, orElse(err, noVPCLink())
+			return nil, operation.OrElse(err, noVPCLink())
 		}
 		return withTags(wireVPCLink(l)), nil
 	})
@@ -70,8 +71,8 @@ func withTags(l *apigateway.VpcLink) *apigateway.VpcLink {
 
 // GetVpcLinks lists VPC links in order of creation.
 func (s *RestAPIs) GetVpcLinks(ctx context.Context, in *apigateway.GetVpcLinksInput) (*apigateway.GetVpcLinksOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetVpcLinksOutput, error) {
-		items, next, err := list(tx, scope(ctx), vpcLinks, in.Limit, in.Position, wireVPCLink)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetVpcLinksOutput, error) {
+		items, next, err := list(tx, operation.Scope(ctx), vpcLinks, in.Limit, in.Position, wireVPCLink)
 		if err != nil {
 			return nil, err
 		}
@@ -81,10 +82,10 @@ func (s *RestAPIs) GetVpcLinks(ctx context.Context, in *apigateway.GetVpcLinksIn
 
 // UpdateVpcLink patches name and description.
 func (s *RestAPIs) UpdateVpcLink(ctx context.Context, in *apigateway.UpdateVpcLinkInput) (*apigateway.VpcLink, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
-		it, err := vpcLinks.Item(tx, scope(ctx), *in.VpcLinkId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.VpcLink, error) {
+		it, err := vpcLinks.Item(tx, operation.Scope(ctx), *in.VpcLinkId)
 		if err != nil {
-			return nil, orElse(err, noVPCLink())
+			return nil, operation.OrElse(err, noVPCLink())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchVPCLink(&it.Value, o); err != nil {
@@ -112,17 +113,17 @@ func patchVPCLink(l *model.VPCLink, o patch.Operation) error {
 
 // DeleteVpcLink deletes a VPC link that no integration of a draft uses.
 func (s *RestAPIs) DeleteVpcLink(ctx context.Context, in *apigateway.DeleteVpcLinkInput) (*apigateway.DeleteVpcLinkOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteVpcLinkOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteVpcLinkOutput, error) {
 		id := *in.VpcLinkId
-		if _, err := vpcLinks.Get(tx, scope(ctx), id); err != nil {
-			return nil, orElse(err, noVPCLink())
+		if _, err := vpcLinks.Get(tx, operation.Scope(ctx), id); err != nil {
+			return nil, operation.OrElse(err, noVPCLink())
 		}
 		var users []string
-		for api, err := range apis.In(tx, scope(ctx)) {
+		for api, err := range apis.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}
-			found, err := linkUsers(tx, scope(ctx).Of(api.Value.ID), id)
+			found, err := linkUsers(tx, operation.Scope(ctx).Of(api.Value.ID), id)
 			if err != nil {
 				return nil, err
 			}
@@ -131,7 +132,7 @@ func (s *RestAPIs) DeleteVpcLink(ctx context.Context, in *apigateway.DeleteVpcLi
 		if len(users) > 0 {
 			return nil, badRequest("Cannot delete vpc link. Vpc link '" + id + "', is referenced in [" + strings.Join(users, ", ") + "] in format of [Method:Resource:Api]")
 		}
-		return nil, vpcLinks.Delete(tx, scope(ctx), id)
+		return nil, vpcLinks.Delete(tx, operation.Scope(ctx), id)
 	})
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -22,7 +23,7 @@ func (s *UsagePlans) ImportApiKeys(ctx context.Context, in *apigateway.ImportApi
 	if err != nil {
 		return nil, badRequest("Failed to parse the API key file: " + err.Error())
 	}
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportApiKeysOutput, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportApiKeysOutput, error) {
 		out := &apigateway.ImportApiKeysOutput{}
 		for _, row := range rows {
 			id, warning, err := s.importRow(ctx, tx, row)
@@ -110,11 +111,11 @@ func newRow(record []string, column map[string]int, line int) keyRow {
 
 // importRow makes a key, or overwrites the one with the same value.
 func (s *UsagePlans) importRow(ctx context.Context, tx *store.Tx, row keyRow) (id, warning string, err error) {
-	k := model.APIKey{ID: model.NewID(10), Name: row.name, Description: row.description, Enabled: row.enabled, CreatedDate: now(tx), LastUpdatedDate: now(tx)}
+	k := model.APIKey{ID: model.NewID(10), Name: row.name, Description: row.description, Enabled: row.enabled, CreatedDate: operation.Now(tx), LastUpdatedDate: operation.Now(tx)}
 	if err := checkKey(k, row.key); err != nil {
 		return "", fmt.Sprintf("line %d: %s", row.line, err), nil
 	}
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	holder, err := tx.Holder(hashScope(in), s.Hasher.Sum(row.key).String())
 	switch {
 	case err == nil:

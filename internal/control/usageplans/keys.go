@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -24,10 +25,10 @@ const (
 
 // CreateApiKey makes a key; its value is in the answer.
 func (s *UsagePlans) CreateApiKey(ctx context.Context, in *apigateway.CreateApiKeyInput) (*apigateway.ApiKey, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
 		k := model.APIKey{
 			ID: model.NewID(10), Name: opt.Value(in.Name), CustomerID: opt.Value(in.CustomerId), Description: opt.Value(in.Description),
-			Enabled: opt.Value(in.Enabled), Tags: opt.Map(in.Tags), CreatedDate: now(tx), LastUpdatedDate: now(tx),
+			Enabled: opt.Value(in.Enabled), Tags: opt.Map(in.Tags), CreatedDate: operation.Now(tx), LastUpdatedDate: operation.Now(tx),
 		}
 		for _, st := range in.StageKeys {
 			k.StageKeys = append(k.StageKeys, opt.Value(st.RestApiId)+"/"+opt.Value(st.StageName))
@@ -54,7 +55,7 @@ func (s *UsagePlans) create(ctx context.Context, tx *store.Tx, k model.APIKey, v
 		return err
 	}
 	k.ValueHash = s.Hasher.Sum(value).String()
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	if _, err := tx.Holder(hashScope(in), k.ValueHash); err == nil {
 		return apigateway.ConflictException("API Key already exists")
 	} else if !errors.Is(err, store.ErrNotFound) {
@@ -88,10 +89,10 @@ func checkKey(k model.APIKey, value string) error {
 
 // GetApiKey returns a key, with its value when that is asked for.
 func (s *UsagePlans) GetApiKey(ctx context.Context, in *apigateway.GetApiKeyInput) (*apigateway.ApiKey, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
-		it, err := keys.Item(tx, scope(ctx), *in.ApiKey)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
+		it, err := keys.Item(tx, operation.Scope(ctx), *in.ApiKey)
 		if err != nil {
-			return nil, orElse(err, noKey())
+			return nil, operation.OrElse(err, noKey())
 		}
 		return s.shown(tx, it, opt.Value(in.IncludeValue))
 	})
@@ -111,9 +112,9 @@ func (s *UsagePlans) shown(tx *store.Tx, it store.Item[model.APIKey], withValue 
 
 // GetApiKeys lists keys, newest first; name is a prefix, case-sensitive.
 func (s *UsagePlans) GetApiKeys(ctx context.Context, in *apigateway.GetApiKeysInput) (*apigateway.GetApiKeysOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetApiKeysOutput, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetApiKeysOutput, error) {
 		var found []store.Item[model.APIKey]
-		for it, err := range keys.In(tx, scope(ctx)) {
+		for it, err := range keys.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}
@@ -131,7 +132,7 @@ func (s *UsagePlans) GetApiKeys(ctx context.Context, in *apigateway.GetApiKeysIn
 			}
 			found = found[i+1:]
 		}
-		if limit := page(in.Limit, nil).Limit; len(found) > limit {
+		if limit := operation.Page(in.Limit, nil).Limit; len(found) > limit {
 			found = found[:limit]
 			out.Position = &found[limit-1].Key.ID
 		}
@@ -153,10 +154,10 @@ var keyPatches = patch.Closed{
 
 // UpdateApiKey patches a key; the answer is without the value.
 func (s *UsagePlans) UpdateApiKey(ctx context.Context, in *apigateway.UpdateApiKeyInput) (*apigateway.ApiKey, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
-		it, err := keys.Item(tx, scope(ctx), *in.ApiKey)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ApiKey, error) {
+		it, err := keys.Item(tx, operation.Scope(ctx), *in.ApiKey)
 		if err != nil {
-			return nil, orElse(err, noKey())
+			return nil, operation.OrElse(err, noKey())
 		}
 		k := &it.Value
 		for _, o := range patch.Operations(in.PatchOperations) {
@@ -177,7 +178,7 @@ func (s *UsagePlans) UpdateApiKey(ctx context.Context, in *apigateway.UpdateApiK
 		if err := checkKey(*k, strings.Repeat("x", minValue)); err != nil {
 			return nil, err
 		}
-		k.LastUpdatedDate = now(tx)
+		k.LastUpdatedDate = operation.Now(tx)
 		out := wireKey(*k)
 		if out.Tags == nil {
 			out.Tags = map[string]string{}
@@ -188,19 +189,19 @@ func (s *UsagePlans) UpdateApiKey(ctx context.Context, in *apigateway.UpdateApiK
 
 // DeleteApiKey deletes a key and takes it out of every plan. Its counts stay.
 func (s *UsagePlans) DeleteApiKey(ctx context.Context, in *apigateway.DeleteApiKeyInput) (*apigateway.DeleteApiKeyOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteApiKeyOutput, error) {
-		if _, err := keys.Get(tx, scope(ctx), *in.ApiKey); err != nil {
-			return nil, orElse(err, noKey())
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteApiKeyOutput, error) {
+		if _, err := keys.Get(tx, operation.Scope(ctx), *in.ApiKey); err != nil {
+			return nil, operation.OrElse(err, noKey())
 		}
-		for p, err := range plans.In(tx, scope(ctx)) {
+		for p, err := range plans.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}
-			if err := planKeys.Delete(tx, scope(ctx).Of(p.Key.ID), *in.ApiKey); err != nil && !errors.Is(err, store.ErrNotFound) {
+			if err := planKeys.Delete(tx, operation.Scope(ctx).Of(p.Key.ID), *in.ApiKey); err != nil && !errors.Is(err, store.ErrNotFound) {
 				return nil, err
 			}
 		}
-		return nil, keys.Delete(tx, scope(ctx), *in.ApiKey)
+		return nil, keys.Delete(tx, operation.Scope(ctx), *in.ApiKey)
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/control/tags"
@@ -18,7 +19,7 @@ import (
 
 // CreateUsagePlan makes a usage plan.
 func (s *UsagePlans) CreateUsagePlan(ctx context.Context, in *apigateway.CreateUsagePlanInput) (*apigateway.UsagePlan, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
 		p := model.UsagePlan{ID: model.NewID(6), Name: opt.Value(in.Name), Description: opt.Value(in.Description), Tags: opt.Map(in.Tags)}
 		for _, a := range in.ApiStages {
 			stage := model.APIStage{APIID: opt.Value(a.ApiId), Stage: opt.Value(a.Stage)}
@@ -39,10 +40,10 @@ func (s *UsagePlans) CreateUsagePlan(ctx context.Context, in *apigateway.CreateU
 		if err := tags.Check(p.Tags, tags.UsagePlan); err != nil {
 			return nil, err
 		}
-		if err := checkPlan(tx, scope(ctx), p); err != nil {
+		if err := checkPlan(tx, operation.Scope(ctx), p); err != nil {
 			return nil, err
 		}
-		return wirePlan(p), plans.Create(tx, scope(ctx), p.ID, p)
+		return wirePlan(p), plans.Create(tx, operation.Scope(ctx), p.ID, p)
 	})
 }
 
@@ -62,7 +63,7 @@ func checkPlan(tx *store.Tx, in store.Scope, p model.UsagePlan) error {
 			return apigateway.ConflictException("The API Stage {api: " + a.APIID + ", stage: " + a.Stage + "} is already in usageplan " + p.ID)
 		}
 		if _, err := stages.Get(tx, in.Of(a.APIID), a.Stage); err != nil {
-			return orElse(err, apigateway.NotFoundException(fmt.Sprintf("Invalid API Stage {api: %s, stage: %s} specified for usageplan %s", a.APIID, a.Stage, p.ID)))
+			return operation.OrElse(err, apigateway.NotFoundException(fmt.Sprintf("Invalid API Stage {api: %s, stage: %s} specified for usageplan %s", a.APIID, a.Stage, p.ID)))
 		}
 		if len(a.Throttle) > 0 && p.Throttle == nil {
 			return badRequest("Usage plan throttle settings are required for method throttles")
@@ -141,10 +142,10 @@ func sharesStage(a, b model.UsagePlan) bool {
 
 // GetUsagePlan returns a plan.
 func (s *UsagePlans) GetUsagePlan(ctx context.Context, in *apigateway.GetUsagePlanInput) (*apigateway.UsagePlan, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
-		p, err := plans.Get(tx, scope(ctx), *in.UsagePlanId)
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
+		p, err := plans.Get(tx, operation.Scope(ctx), *in.UsagePlanId)
 		if err != nil {
-			return nil, orElse(err, noPlan())
+			return nil, operation.OrElse(err, noPlan())
 		}
 		return withTags(wirePlan(p)), nil
 	})
@@ -160,15 +161,15 @@ func withTags(p *apigateway.UsagePlan) *apigateway.UsagePlan {
 
 // GetUsagePlans lists plans, all or those that a key is in.
 func (s *UsagePlans) GetUsagePlans(ctx context.Context, in *apigateway.GetUsagePlansInput) (*apigateway.GetUsagePlansOutput, error) {
-	return view(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetUsagePlansOutput, error) {
-		items, next, err := plans.List(tx, scope(ctx), page(in.Limit, in.Position))
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetUsagePlansOutput, error) {
+		items, next, err := plans.List(tx, operation.Scope(ctx), operation.Page(in.Limit, in.Position))
 		if err != nil {
-			return nil, listError(err)
+			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetUsagePlansOutput{Position: opt.NonZero(next)}
 		for _, it := range items {
 			if key := opt.Value(in.KeyId); key != "" {
-				if _, err := planKeys.Get(tx, scope(ctx).Of(it.Value.ID), key); errors.Is(err, store.ErrNotFound) {
+				if _, err := planKeys.Get(tx, operation.Scope(ctx).Of(it.Value.ID), key); errors.Is(err, store.ErrNotFound) {
 					continue
 				} else if err != nil {
 					return nil, err
@@ -182,34 +183,34 @@ func (s *UsagePlans) GetUsagePlans(ctx context.Context, in *apigateway.GetUsageP
 
 // DeleteUsagePlan deletes a plan that covers no stage any more.
 func (s *UsagePlans) DeleteUsagePlan(ctx context.Context, in *apigateway.DeleteUsagePlanInput) (*apigateway.DeleteUsagePlanOutput, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteUsagePlanOutput, error) {
-		p, err := plans.Get(tx, scope(ctx), *in.UsagePlanId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteUsagePlanOutput, error) {
+		p, err := plans.Get(tx, operation.Scope(ctx), *in.UsagePlanId)
 		if err != nil {
-			return nil, orElse(err, noPlan())
+			return nil, operation.OrElse(err, noPlan())
 		}
 		if len(p.APIStages) > 0 {
 			return nil, badRequest("Cannot delete Usage Plan " + p.ID + " because there are API Stages associated with it: remove them first")
 		}
-		if _, err := planKeys.DeleteAll(tx, scope(ctx).Of(p.ID)); err != nil {
+		if _, err := planKeys.DeleteAll(tx, operation.Scope(ctx).Of(p.ID)); err != nil {
 			return nil, err
 		}
-		return nil, plans.Delete(tx, scope(ctx), p.ID)
+		return nil, plans.Delete(tx, operation.Scope(ctx), p.ID)
 	})
 }
 
 // UpdateUsagePlan patches a plan; all operations are judged together.
 func (s *UsagePlans) UpdateUsagePlan(ctx context.Context, in *apigateway.UpdateUsagePlanInput) (*apigateway.UsagePlan, error) {
-	return update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
-		it, err := plans.Item(tx, scope(ctx), *in.UsagePlanId)
+	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UsagePlan, error) {
+		it, err := plans.Item(tx, operation.Scope(ctx), *in.UsagePlanId)
 		if err != nil {
-			return nil, orElse(err, noPlan())
+			return nil, operation.OrElse(err, noPlan())
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchPlan(&it.Value, o); err != nil {
 				return nil, err
 			}
 		}
-		if err := checkPlan(tx, scope(ctx), it.Value); err != nil {
+		if err := checkPlan(tx, operation.Scope(ctx), it.Value); err != nil {
 			return nil, err
 		}
 		return withTags(wirePlan(it.Value)), plans.Replace(tx, it)

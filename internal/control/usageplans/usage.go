@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/counter"
@@ -29,20 +30,20 @@ func (s *UsagePlans) GetUsage(ctx context.Context, in *apigateway.GetUsageInput)
 	var ids []string
 	var next string
 	err = s.Store.View(ctx, func(tx *store.Tx) error {
-		if p, err = plans.Get(tx, scope(ctx), *in.UsagePlanId); err != nil {
-			return orElse(err, noPlan())
+		if p, err = plans.Get(tx, operation.Scope(ctx), *in.UsagePlanId); err != nil {
+			return operation.OrElse(err, noPlan())
 		}
 		if key := opt.Value(in.KeyId); key != "" {
 			_, err := getPlanKey(ctx, tx, p.ID, key)
 			ids = []string{key}
 			return err
 		}
-		items, cursor, err := planKeys.List(tx, scope(ctx).Of(p.ID), page(in.Limit, in.Position))
+		items, cursor, err := planKeys.List(tx, operation.Scope(ctx).Of(p.ID), operation.Page(in.Limit, in.Position))
 		for _, it := range items {
 			ids = append(ids, it.Key.ID)
 		}
 		next = cursor
-		return listError(err)
+		return operation.ListError(err)
 	})
 	if err != nil {
 		return nil, err
@@ -72,7 +73,7 @@ func days(start, end string) (from, to time.Time, err error) {
 
 // report is [used, remaining] for each day of one key.
 func (s *UsagePlans) report(ctx context.Context, p model.UsagePlan, key string, from, to time.Time) ([][]int64, error) {
-	list, err := s.Counters.Usage(ctx, counter.UsageKey(scope(ctx).Region, p.ID, key), Allowance(p.Quota), from, to)
+	list, err := s.Counters.Usage(ctx, counter.UsageKey(operation.Scope(ctx).Region, p.ID, key), Allowance(p.Quota), from, to)
 	if err != nil {
 		return nil, err
 	}
@@ -99,8 +100,8 @@ func Allowance(q *model.QuotaSettings) counter.Allowance {
 func (s *UsagePlans) UpdateUsage(ctx context.Context, in *apigateway.UpdateUsageInput) (*apigateway.Usage, error) {
 	var p model.UsagePlan
 	err := s.Store.View(ctx, func(tx *store.Tx) (err error) {
-		if p, err = plans.Get(tx, scope(ctx), *in.UsagePlanId); err != nil {
-			return orElse(err, noPlan())
+		if p, err = plans.Get(tx, operation.Scope(ctx), *in.UsagePlanId); err != nil {
+			return operation.OrElse(err, noPlan())
 		}
 		_, err = getPlanKey(ctx, tx, p.ID, *in.KeyId)
 		return err
@@ -124,7 +125,7 @@ func (s *UsagePlans) UpdateUsage(ctx context.Context, in *apigateway.UpdateUsage
 			return nil, badRequest("Invalid remaining: found '" + o.Value + "', want a number of requests")
 		}
 	}
-	key := counter.UsageKey(scope(ctx).Region, p.ID, *in.KeyId)
+	key := counter.UsageKey(operation.Scope(ctx).Region, p.ID, *in.KeyId)
 	if remaining >= 0 {
 		n, _ := ops[len(ops)-1].Int()
 		if err := s.Counters.SetRemaining(ctx, key, Allowance(p.Quota), int64(n)); err != nil {

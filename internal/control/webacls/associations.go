@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
@@ -23,7 +24,7 @@ func stage(ctx context.Context, tx *store.Tx, arn string) (store.Item[model.Stag
 	if !ok || a.Service != "apigateway" || a.Account != "" || len(p) != 5 || p[1] != "restapis" || p[3] != "stages" {
 		return store.Item[model.Stage]{}, invalid(msgARN, "RESOURCE_ARN", arn)
 	}
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	if a.Region != in.Region {
 		return store.Item[model.Stage]{}, invalid(msgARN, "RESOURCE_ARN", arn)
 	}
@@ -36,7 +37,7 @@ func stage(ctx context.Context, tx *store.Tx, arn string) (store.Item[model.Stag
 
 // stagesOf lists the ARNs of the caller's stages that use a web ACL.
 func stagesOf(ctx context.Context, tx *store.Tx, acl string) ([]string, error) {
-	in := scope(ctx)
+	in := operation.Scope(ctx)
 	var arns []string
 	for st, err := range stages.All(tx) {
 		if err != nil {

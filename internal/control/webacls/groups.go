@@ -7,6 +7,7 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/model"
@@ -86,7 +87,7 @@ func (s *WebACLs) UpdateRuleGroup(ctx context.Context, in *wafv2.UpdateRuleGroup
 // stillFits checks the web ACLs that use a group: their overrides may name rules that
 // are no more.
 func (s *WebACLs) stillFits(ctx context.Context, tx *store.Tx, arn string) error {
-	for v, err := range acls.In(tx, scope(ctx)) {
+	for v, err := range acls.In(tx, operation.Scope(ctx)) {
 		if err != nil {
 			return err
 		}

@@ -5,6 +5,7 @@ import (
 	"errors"
 
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/firewall"
 	"gatehouse/internal/model"
@@ -29,7 +30,7 @@ func (k kind[T]) names(in store.Scope) string { return k.Kind + "/" + in.Account
 
 // add stores a new item under its name.
 func (k kind[T]) add(ctx context.Context, tx *store.Tx, v T) (*model.FirewallItem, error) {
-	it, in := k.item(&v), scope(ctx)
+	it, in := k.item(&v), operation.Scope(ctx)
 	if err := k.Create(tx, in, it.ID, v); err != nil {
 		return nil, err
 	}
@@ -45,7 +46,7 @@ func (k kind[T]) get(ctx context.Context, tx *store.Tx, name, id *string) (store
 	if name == nil || id == nil {
 		return store.Item[T]{}, invalid(msgMissing, "RESOURCE_ARN", "Name and Id, or ARN")
 	}
-	v, err := k.Item(tx, scope(ctx), *id)
+	v, err := k.Item(tx, operation.Scope(ctx), *id)
 	if errors.Is(err, store.ErrNotFound) || err == nil && k.item(&v.Value).Name != *name {
 		return v, nonexistent()
 	}
@@ -58,7 +59,7 @@ func (k kind[T]) byARN(ctx context.Context, tx *store.Tx, arn string) (store.Ite
 	if !ok || a.Kind != k.Kind {
 		return store.Item[T]{}, invalid(msgARN, "RESOURCE_ARN", arn)
 	}
-	if a.Scope != scope(ctx) {
+	if a.Scope != operation.Scope(ctx) {
 		return store.Item[T]{}, nonexistent()
 	}
 	return k.get(ctx, tx, &a.Name, &a.ID)
@@ -101,7 +102,7 @@ func (k kind[T]) drop(ctx context.Context, tx *store.Tx, name, id, token *string
 	if used {
 		return wafv2.WAFAssociatedItemException(msgAssociated)
 	}
-	return k.Delete(tx, scope(ctx), v.Key.ID)
+	return k.Delete(tx, operation.Scope(ctx), v.Key.ID)
 }
 
 // used reports whether a stage, a web ACL or a rule group refers to the ARN.
@@ -110,12 +111,12 @@ func (k kind[T]) used(ctx context.Context, tx *store.Tx, arn string) (bool, erro
 		stages, err := stagesOf(ctx, tx, arn)
 		return len(stages) > 0, err
 	}
-	for v, err := range acls.In(tx, scope(ctx)) {
+	for v, err := range acls.In(tx, operation.Scope(ctx)) {
 		if err != nil || refers(v.Value.Definition, arn) {
 			return err == nil, err
 		}
 	}
-	for v, err := range groups.In(tx, scope(ctx)) {
+	for v, err := range groups.In(tx, operation.Scope(ctx)) {
 		if err != nil || refers(v.Value.Definition, arn) {
 			return err == nil, err
 		}
@@ -131,7 +132,7 @@ func (k kind[T]) page(ctx context.Context, tx *store.Tx, sc *wafv2.Scope, marker
 	if err := regional(sc); err != nil {
 		return nil, nil, err
 	}
-	vs, after, err := k.List(tx, scope(ctx), store.Page{After: opt.Value(marker), Limit: int(opt.Or(limit, maxPage))})
+	vs, after, err := k.List(tx, operation.Scope(ctx), store.Page{After: opt.Value(marker), Limit: int(opt.Or(limit, maxPage))})
 	if errors.Is(err, store.ErrCursor) {
 		err = wafv2.WAFInvalidParameterException("The next marker is not valid.")
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -33,7 +34,7 @@ func (s *WebACLs) CreateAPIKey(ctx context.Context, in *wafv2.CreateAPIKeyInput)
 		var random [96]byte
 		rand.Read(random[:]) // never fails (crypto/rand)
 		key := base64.StdEncoding.EncodeToString(random[:])
-		return &wafv2.CreateAPIKeyOutput{APIKey: &key}, firewallKeys.Create(tx, scope(ctx), keyID(key), model.FirewallKey{Key: key, TokenDomains: in.TokenDomains})
+		return &wafv2.CreateAPIKeyOutput{APIKey: &key}, firewallKeys.Create(tx, operation.Scope(ctx), keyID(key), model.FirewallKey{Key: key, TokenDomains: in.TokenDomains})
 	})
 }
 
@@ -43,7 +44,7 @@ func (s *WebACLs) DeleteAPIKey(ctx context.Context, in *wafv2.DeleteAPIKeyInput)
 		if err := regional(in.Scope); err != nil {
 			return nil, err
 		}
-		err := firewallKeys.Delete(tx, scope(ctx), keyID(*in.APIKey))
+		err := firewallKeys.Delete(tx, operation.Scope(ctx), keyID(*in.APIKey))
 		if errors.Is(err, store.ErrNotFound) {
 			err = nonexistent()
 		}
@@ -57,7 +58,7 @@ func (s *WebACLs) GetDecryptedAPIKey(ctx context.Context, in *wafv2.GetDecrypted
 		if err := regional(in.Scope); err != nil {
 			return nil, err
 		}
-		v, err := firewallKeys.Item(tx, scope(ctx), keyID(*in.APIKey))
+		v, err := firewallKeys.Item(tx, operation.Scope(ctx), keyID(*in.APIKey))
 		if errors.Is(err, store.ErrNotFound) {
 			return nil, nonexistent()
 		}
@@ -71,7 +72,7 @@ func (s *WebACLs) ListAPIKeys(ctx context.Context, in *wafv2.ListAPIKeysInput) (
 		if err := regional(in.Scope); err != nil {
 			return nil, err
 		}
-		vs, next, err := firewallKeys.List(tx, scope(ctx), store.Page{After: opt.Value(in.NextMarker), Limit: int(opt.Or(in.Limit, maxPage))})
+		vs, next, err := firewallKeys.List(tx, operation.Scope(ctx), store.Page{After: opt.Value(in.NextMarker), Limit: int(opt.Or(in.Limit, maxPage))})
 		if errors.Is(err, store.ErrCursor) {
 			err = wafv2.WAFInvalidParameterException("The next marker is not valid.")
 		}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -16,7 +17,7 @@ func checkLogging(ctx context.Context, c *wafv2.LoggingConfiguration) error {
 	if len(c.LogDestinationConfigs) != 1 {
 		return invalid("You have used none or multiple values for a field that requires exactly one value.", "LOG_DESTINATION", "LogDestinationConfigs")
 	}
-	if d := c.LogDestinationConfigs[0]; !isLogDestination(d, scope(ctx)) {
+	if d := c.LogDestinationConfigs[0]; !isLogDestination(d, operation.Scope(ctx)) {
 		return invalid(msgARN, "LOG_DESTINATION", d)
 	}
 	if c.LogType != nil && *c.LogType != "WAF_LOGS" || c.LogScope != nil && *c.LogScope != "CUSTOMER" {
@@ -134,7 +135,7 @@ func (s *WebACLs) ListLoggingConfigurations(ctx context.Context, in *wafv2.ListL
 			return nil, err
 		}
 		all := []wafv2.LoggingConfiguration{}
-		for v, err := range acls.In(tx, scope(ctx)) {
+		for v, err := range acls.In(tx, operation.Scope(ctx)) {
 			if err != nil {
 				return nil, err
 			}

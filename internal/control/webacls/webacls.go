@@ -22,6 +22,7 @@ import (
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/awsapi/jsonbody"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/firewall"
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/record"
@@ -58,11 +59,6 @@ func (s *WebACLs) now() time.Time {
 	return time.Now()
 }
 
-func scope(ctx context.Context) store.Scope {
-	c := awsapi.CallFrom(ctx)
-	return store.Scope{Account: c.Account, Region: c.Region}
-}
-
 // regional refuses the scope of CloudFront, which is not there.
 func regional(sc *wafv2.Scope) error {
 	if sc != nil && *sc != wafv2.ScopeRegional {
@@ -73,12 +69,12 @@ func regional(sc *wafv2.Scope) error {
 
 // view and update run an operation as one transaction and return what it answers.
 func view[T any](ctx context.Context, s *WebACLs, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	err = s.Store.View(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
+	out, err = operation.View(ctx, s.Store, f)
 	return out, translate(err)
 }
 
 func update[T any](ctx context.Context, s *WebACLs, f func(tx *store.Tx) (T, error)) (out T, err error) {
-	_, err = s.Store.Update(ctx, func(tx *store.Tx) error { out, err = f(tx); return err })
+	out, err = operation.Update(ctx, s.Store, f)
 	return out, translate(err)
 }
 
