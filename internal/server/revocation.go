@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -34,6 +35,8 @@ type revocations struct {
 
 	mu      sync.Mutex
 	domains map[string]*plan.Domain // by name, those with mutual TLS
+
+	unusable sync.Map // domain name → error: settings that could not be put in force
 }
 
 func newRevocations(s *Server) *revocations {
@@ -85,6 +88,7 @@ func (r *revocations) publish(p *plan.Plan) {
 	for name := range r.domains {
 		if next[name] == nil {
 			r.manager.Remove(name)
+			r.unusable.Delete(name)
 		}
 	}
 	r.domains = next
@@ -104,6 +108,7 @@ func (r *revocations) apply(ctx context.Context, d *plan.Domain) {
 		settings, err = trust.ParseSettings(d.Steering, document)
 	}
 	if err != nil {
+		r.unusable.Store(d.Name, err)
 		r.s.log.Error("the revocation settings of a domain name cannot be used; what was in force stays", "domain", d.Name, "error", err)
 		d.Trust.Update(func(old *trust.Snapshot) *trust.Snapshot {
 			if old == nil || old.Revocation != nil {
@@ -115,6 +120,7 @@ func (r *revocations) apply(ctx context.Context, d *plan.Domain) {
 		})
 		return
 	}
+	r.unusable.Delete(d.Name)
 	r.manager.Apply(ctx, revocation.Domain{Name: d.Name, ARN: arn, Store: d.Trust, Settings: settings})
 }
 
@@ -149,6 +155,7 @@ func (r *revocations) follow(ctx context.Context) {
 			continue
 		}
 		r.manager.Changed("") // what happened before at is not told
+		r.reapply(ctx, "")
 		for commit, err := range r.s.store.Watch(ctx, at) {
 			if err != nil {
 				break // the log does not reach back: begin anew
@@ -187,6 +194,11 @@ func (r *revocations) reapply(ctx context.Context, suffix string) {
 // problems says what is wrong with revocation data, for those who watch over the server.
 func (r *revocations) problems() []string {
 	var out []string
+	r.unusable.Range(func(name, err any) bool {
+		out = append(out, fmt.Sprintf("domain name %s: the revocation settings cannot be used, what was in force stays: %v", name, err))
+		return true
+	})
+	slices.Sort(out)
 	for _, d := range r.manager.Reports() {
 		for _, p := range d.Problems {
 			out = append(out, "domain name "+d.Domain+": "+p)

@@ -171,10 +171,13 @@ func TestRevocation(t *testing.T) {
 	}
 	all("on the deny-list by the document", 403)
 	d.put("settings.json", []byte(`{"mistake":true}`))
-	time.Sleep(50 * time.Millisecond) // it is read by then as a rule; read or not, nothing may change
+	d.waitProblem("revocation settings cannot be used")
 	all("a document that cannot be used", 403)
 	d.put("settings.json", []byte(`{}`))
 	all("a document that asks for nothing", 200)
+	if p := d.problems(); strings.Contains(p, "settings cannot be used") {
+		t.Errorf("ready still tells of the document that was replaced: %s", p)
+	}
 }
 
 func TestRevocationTagsAreChecked(t *testing.T) {
