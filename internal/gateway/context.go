@@ -39,6 +39,12 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	case variable.Status:
 		return strconv.AppendInt(dst, int64(x.res.status), 10), x.res.status != 0
 	}
+	if v, ok := x.authorizerText(id, arg); ok {
+		return append(dst, v...), true
+	}
+	if n, ok := x.authorizerNumber(id); ok {
+		return strconv.AppendInt(dst, n, 10), true
+	}
 	if v, ok := x.wafText(id); ok {
 		return append(dst, v...), v != ""
 	}

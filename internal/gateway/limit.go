@@ -30,11 +30,12 @@ func (x *exchange) meter() error {
 		return nil
 	}
 	if x.stage.KeyFromAuthorizer {
-		return errAPIKey // without an authorizer's answer there is no key
-	}
-	x.key = x.req.Header.Get("X-API-Key")
-	if x.key != "" && x.req.Header.Count("X-API-Key") > 1 {
-		return errAPIKey // two keys could be read in two ways
+		x.key = x.auth.usageKey // the client's own key means nothing then
+	} else {
+		x.key = x.req.Header.Get("X-API-Key")
+		if x.key != "" && x.req.Header.Count("X-API-Key") > 1 {
+			return errAPIKey // two keys could be read in two ways
+		}
 	}
 	if x.log != nil {
 		x.logVerifying()

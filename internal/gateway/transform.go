@@ -181,12 +181,6 @@ func (x *exchange) overrideResponse() error {
 	return nil
 }
 
-// AuthorizerKeys implements mapping.Context.
-func (x *exchange) AuthorizerKeys() []string { return nil }
-
-// ClaimKeys implements mapping.Context.
-func (x *exchange) ClaimKeys() []string { return nil }
-
 // templateParameters are the request's parameters as templates see them.
 type templateParameters struct{ x *exchange }
 

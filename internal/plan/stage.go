@@ -84,6 +84,13 @@ type Method struct {
 	// Authorization says how callers of the method are authorized, beside the policy.
 	Authorization Authorization
 
+	// Authorizer is asked about callers of AuthorizeLambda and AuthorizeUserPool; nil
+	// otherwise.
+	Authorizer *Authorizer
+
+	// Scopes are the scopes of which a token must have one (AuthorizeUserPool).
+	Scopes []string
+
 	// Validation is nil when the method has no request validator.
 	Validation *Validation
 
@@ -112,6 +119,8 @@ type Authorization uint8
 const (
 	AuthorizeNone Authorization = iota
 	AuthorizeIAM
+	AuthorizeLambda   // CUSTOM
+	AuthorizeUserPool // COGNITO_USER_POOLS
 )
 
 // LogLevel says how much of an exchange the execution log tells.
