@@ -20,8 +20,8 @@ type Identities interface {
 	Policies(p *sigv4.Principal) (iampolicy.Set, bool)
 }
 
-// invoke is the action of calling a method.
-const invoke = "execute-api:Invoke"
+// invokeAction is the action of calling a method.
+const invokeAction = "execute-api:Invoke"
 
 // authorize decides whether the caller may call the method: by its signature (AWS_IAM), by
 // the API's resource policy, and by both together (authorizers, section 4.2). A method of
@@ -98,7 +98,7 @@ func (x *exchange) authorizeCaller(policy *iampolicy.Policy) error {
 
 // question is what policies are asked.
 func (x *exchange) question(principal *iampolicy.Principal) *iampolicy.Request {
-	return &iampolicy.Request{Action: invoke, Resource: x.methodARN(x.stage.Account), Principal: principal, Keys: conditionKeys{x}}
+	return &iampolicy.Request{Action: invokeAction, Resource: x.methodARN(x.stage.Account), Principal: principal, Keys: conditionKeys{x}}
 }
 
 // refuseUnless words the refusal of a decision that does not allow.
@@ -108,7 +108,7 @@ func (x *exchange) refuseUnless(d iampolicy.Decision, who string) error {
 	}
 	return &Refusal{
 		Type: plan.AccessDenied, Kind: "AccessDeniedException", Reason: "policy-" + strings.ReplaceAll(strings.ToLower(d.Effect.String()), " ", "-"),
-		Message: "User: " + who + " is not authorized to perform: " + invoke + " on resource: " + x.methodARN(masked(x.stage.Account)) + d.Reason(invoke),
+		Message: "User: " + who + " is not authorized to perform: " + invokeAction + " on resource: " + x.methodARN(masked(x.stage.Account)) + d.Reason(invokeAction),
 	}
 }
 

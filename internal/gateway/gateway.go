@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/invoke"
 	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
 	"gatehouse/internal/trust"
@@ -28,6 +29,9 @@ type Gateway struct {
 	Identities Identities
 	ExecuteAPI sigv4.Service
 	Logger     *slog.Logger
+
+	// Functions is called by Lambda integrations and authorizers.
+	Functions invoke.Invoker
 
 	// PlainDomains serves domains without mutual TLS on the plain listener too.
 	PlainDomains bool

@@ -53,6 +53,7 @@ type Request struct {
 // A Result is what a call came to. A function that failed is a result, not an error.
 type Result struct {
 	RequestID string
+	Version   string // that was executed
 	Payload   []byte // the answer, or a document with errorType and errorMessage
 
 	// FunctionError is "Unhandled" when the function failed, "" otherwise, as in the

@@ -162,6 +162,7 @@ func (r *Runner) Invoke(ctx context.Context, fn *Function, req Request) (Result,
 // A Stream is an answer that is read while the function writes it.
 type Stream struct {
 	RequestID   string
+	Version     string // that was executed
 	ContentType string
 
 	// Body has the answer. Reading it ends in a *StreamError when the function failed
@@ -186,7 +187,7 @@ func (e *StreamError) Error() string { return "function failed: " + errorType(e.
 func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*Stream, error) {
 	done := make(chan *Stream, 1)
 	err := r.begin(ctx, fn, req, make(chan error, 1), func(res Result, out outcome) {
-		s := &Stream{RequestID: res.RequestID, ContentType: out.contentType, FunctionError: res.FunctionError}
+		s := &Stream{RequestID: res.RequestID, Version: res.Version, ContentType: out.contentType, FunctionError: res.FunctionError}
 		if pr, ok := out.body.(*io.PipeReader); ok {
 			s.Body = pr
 		} else {
@@ -253,7 +254,7 @@ func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, an
 		}
 		if failed != nil {
 			r.release(fn, nil, false)
-			answered(Result{RequestID: c.id, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
+			answered(Result{RequestID: c.id, Version: fn.Version, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
 			return
 		}
 	}

@@ -305,7 +305,7 @@ func (w *worker) run(c *call, answered func(Result, outcome)) (reusable bool) {
 	took := time.Since(start)
 	if out.body != nil {
 		// The answer streams: the caller gets it now, the call lasts until its end.
-		answered(Result{RequestID: c.id}, out)
+		answered(Result{RequestID: c.id, Version: w.fn.Version}, out)
 		select {
 		case err := <-c.stream:
 			if se, ok := err.(*StreamError); ok {
@@ -383,7 +383,7 @@ func (w *worker) expire(c *call) outcome {
 
 // close writes the end of a call's log and makes its result.
 func (w *worker) close(c *call, out *outcome, took time.Duration) Result {
-	res := Result{RequestID: c.id, Payload: out.payload, Took: took, Init: w.init, Memory: w.box.peak.Load()}
+	res := Result{RequestID: c.id, Version: w.fn.Version, Payload: out.payload, Took: took, Init: w.init, Memory: w.box.peak.Load()}
 	kind := ""
 	if out.failed {
 		res.FunctionError = "Unhandled"

@@ -170,6 +170,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err := s.openFunctions(ctx); err != nil {
 		return err
 	}
+	s.gateway.Functions = s.Invoker()
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err

@@ -259,11 +259,18 @@ func TestServiceSessions(t *testing.T) {
 	if _, err := f.AssumeForService(arn, "x", "apigateway.amazonaws.com", nil, time.Hour); err == nil {
 		t.Error("a service that the role does not trust got credentials")
 	}
-	p, found := f.RolePrincipal(arn, "gw")
-	set, known := f.Policies(&p)
-	d := set.Decide(&iampolicy.Request{Action: "apigateway:GET", Resource: "*"})
-	if !found || !known || d.Effect != iampolicy.Allow {
-		t.Errorf("principal %+v: %+v", p, d)
+	p, err := f.ActAs(arn, "gw", "lambda.amazonaws.com", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for action, want := range map[string]bool{"apigateway:GET": true, "lambda:InvokeFunction": false} {
+		a := awsapi.Access{Call: &awsapi.Call{Account: account, Service: "apigateway", Identity: IdentityOf(&p)}, Action: action, Resource: "*"}
+		if err := f.Authorize(t.Context(), a); (err == nil) != want {
+			t.Errorf("%s as %+v: %v", action, p, err)
+		}
+	}
+	if _, err := f.ActAs(arn, "gw", "apigateway.amazonaws.com", nil); err == nil {
+		t.Error("a service that the role does not trust acts as it")
 	}
 }
 

@@ -67,14 +67,21 @@ func (s *Service) Authenticate(r *http.Request, service string) (awsapi.Authenti
 		return awsapi.Authentication{}, translate(err)
 	}
 	s.used.note(res.AccessKeyID, usage{s.now(), service, res.Scope.Region})
-	p := &res.Credential.Principal
+	id := IdentityOf(&res.Credential.Principal)
+	id.AccessKey = res.AccessKeyID
 	return awsapi.Authentication{
-		Identity: awsapi.Identity{Kind: kindOf(p.Kind), Account: p.Account, ARN: p.ARN, ID: p.ID, Name: p.Name,
-			RoleARN: p.RoleARN, AccessKey: res.AccessKeyID, Session: p.Session},
-		Region: res.Scope.Region,
-		Body:   body{res.Body, r.Body},
-		Length: res.Body.Len(),
+		Identity: id,
+		Region:   res.Scope.Region,
+		Body:     body{res.Body, r.Body},
+		Length:   res.Body.Len(),
 	}, nil
+}
+
+// IdentityOf is a principal as management calls know it, without the access key.
+func IdentityOf(p *sigv4.Principal) awsapi.Identity {
+	return awsapi.Identity{
+		Kind: kindOf(p.Kind), Account: p.Account, ARN: p.ARN, ID: p.ID, Name: p.Name, RoleARN: p.RoleARN, Session: p.Session,
+	}
 }
 
 func kindOf(k sigv4.PrincipalKind) awsapi.IdentityKind {

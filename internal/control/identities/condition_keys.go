@@ -65,6 +65,9 @@ func (k *callKeys) ofCall(name string) (v iampolicy.Value, known bool) {
 	call := k.access.Call
 	switch name {
 	case "aws:sourceip":
+		if !call.Source.IsValid() {
+			return v, false // a service's call for somebody: nobody may conclude anything from its absence
+		}
 		v = iampolicy.Addr(call.Source)
 	case "aws:currenttime":
 		v = iampolicy.Time(call.Received)

@@ -264,22 +264,31 @@ type RoleSession struct {
 // that its trust policy admits. keys are the condition keys of the service's call
 // (aws:SourceArn, say); nil has none. The error says why not.
 func (s *Service) AssumeForService(roleARN, name, service string, keys iampolicy.Keys, life time.Duration) (RoleSession, error) {
-	role := s.role(roleARN)
-	r := &iampolicy.Request{Action: "sts:AssumeRole", Resource: roleARN, Principal: &iampolicy.Principal{Service: service}, Keys: keys}
-	if role == nil || role.trust.Evaluate(r).Effect != iampolicy.Allow {
-		return RoleSession{}, stsDenied("User: " + service + " is not authorized to perform: sts:AssumeRole on resource: " + roleARN)
+	role, err := s.assumable(roleARN, service, keys)
+	if err != nil {
+		return RoleSession{}, err
 	}
 	k, token, expires, err := s.issue(&session{Account: role.account, SubjectID: role.ID, Name: name}, life)
 	return RoleSession{k, token, expires}, err
 }
 
-// RolePrincipal returns a role as a service acts for it under a session name, for
-// deciding what the role may do without issuing credentials. It reports false when
-// there is no such role.
-func (s *Service) RolePrincipal(roleARN, name string) (sigv4.Principal, bool) {
+// assumable returns a role whose trust policy admits a service; the error is STS's denial.
+func (s *Service) assumable(roleARN, service string, keys iampolicy.Keys) (*subject, error) {
 	role := s.role(roleARN)
-	if role == nil {
-		return sigv4.Principal{}, false
+	r := &iampolicy.Request{Action: "sts:AssumeRole", Resource: roleARN, Principal: &iampolicy.Principal{Service: service}, Keys: keys}
+	if role == nil || role.trust.Evaluate(r).Effect != iampolicy.Allow {
+		return nil, stsDenied("User: " + service + " is not authorized to perform: sts:AssumeRole on resource: " + roleARN)
 	}
-	return rolePrincipal(role, name), true
+	return role, nil
+}
+
+// ActAs returns a role as a service acts for it, under a session name, when its trust
+// policy admits the service (see AssumeForService): for deciding what the role may do
+// without issuing credentials. The error is STS's denial.
+func (s *Service) ActAs(roleARN, name, service string, keys iampolicy.Keys) (sigv4.Principal, error) {
+	role, err := s.assumable(roleARN, service, keys)
+	if err != nil {
+		return sigv4.Principal{}, err
+	}
+	return rolePrincipal(role, name), nil
 }
