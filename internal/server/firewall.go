@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
 	"gatehouse/internal/control/webacls"
+	"gatehouse/internal/counter/valkey"
 	"gatehouse/internal/firewall"
 	"gatehouse/internal/firewall/places"
 	"gatehouse/internal/gateway/inspect"
@@ -35,6 +37,7 @@ type firewallParts struct {
 	env    firewall.Environment
 	places *places.Places // nil without databases
 	log    *slog.Logger
+	shared *valkey.Server // where nodes count together; nil while this one counts alone
 
 	events  *logstore.Store
 	writers sync.Map // by destination: *logstore.Writer, nil for what nothing writes to
@@ -59,10 +62,26 @@ func newFirewallParts(c config.Firewall, log *slog.Logger, events *logstore.Stor
 	return f, nil
 }
 
-// close lets go of the databases.
+// share makes the nodes of a cluster count together for rate-based rules, through the server
+// that their other counters use. The connection is one of its own: sheets may be long, and
+// throttles must not wait for them.
+func (f *firewallParts) share(url string, secret []byte) (err error) {
+	if url == "" {
+		return nil
+	}
+	if f.shared, err = valkey.New(url); err == nil {
+		f.rates.Share(secret)
+	}
+	return err
+}
+
+// close lets go of databases and connections.
 func (f *firewallParts) close() {
 	if f != nil && f.places != nil {
 		f.places.Close()
+	}
+	if f != nil && f.shared != nil {
+		f.shared.Close()
 	}
 }
 
@@ -162,8 +181,13 @@ func (f *firewallParts) writer(destination, acl string) *logstore.Writer {
 // sweepInterval is how often idle counters of rate-based rules are forgotten.
 const sweepInterval = time.Minute
 
-// run forgets idle counters until ctx ends.
+// run forgets idle counters, and shares the others, until ctx ends.
 func (f *firewallParts) run(ctx context.Context) error {
+	var shared sync.WaitGroup
+	if f.shared != nil {
+		shared.Go(func() { f.rates.RunShared(ctx, f.shared.Board(), rand.Text(), f.log) })
+	}
+	defer shared.Wait()
 	tick := time.NewTicker(sweepInterval)
 	defer tick.Stop()
 	for {

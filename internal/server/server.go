@@ -153,6 +153,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	if s.firewall, err = newFirewallParts(s.config.Firewall, s.log, s.events); err != nil {
 		return err
 	}
+	if err = s.firewall.share(s.config.Counters.Reveal(), s.store.KeyedHash("rate-based-rules", []byte("key of the names of keys"))); err != nil {
+		return err
+	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), Publish: s.publish}

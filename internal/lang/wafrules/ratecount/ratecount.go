@@ -9,10 +9,14 @@
 // its neighbours is forgotten, so that a flood of addresses with one request each costs
 // bounded memory and cannot hide those who send many. Everything is safe for concurrent use.
 //
+// Several nodes count together through a Board (see share.go): within a second, a key is
+// limited everywhere by what it sent to all of them.
+//
 // Behaviour: reference/wafv2.md section 7.6; memory and precision are ours.
 package ratecount
 
 import (
+	"cmp"
 	"hash/maphash"
 	"net/netip"
 	"slices"
@@ -35,6 +39,7 @@ const (
 type Store struct {
 	mu       sync.Mutex
 	counters map[string]*counter
+	sharing  *sharing // nil while nodes count alone; set once, by Share
 }
 
 // NewStore returns an empty Store.
@@ -47,6 +52,7 @@ func (s *Store) Counter(rule wafrules.RateRule) wafrules.RateCounter {
 	c := s.counters[rule.ID]
 	if c == nil {
 		c = newCounter(rule)
+		c.store, c.sharing = s, s.sharing
 		s.counters[rule.ID] = c
 	}
 	return c
@@ -65,27 +71,42 @@ func (s *Store) Limited(id string, now time.Time) []netip.Addr {
 }
 
 // Sweep forgets the counters that were not used for a whole window, which include those of
-// rules that no longer exist.
+// rules that no longer exist. A web ACL that still has one brings it back by using it.
 func (s *Store) Sweep(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, c := range s.counters {
-		if c.idle(now) {
+		if c.retire(now) {
 			delete(s.counters, id)
 		}
 	}
 }
 
+// restore takes a counter in again that was swept away and is used nevertheless.
+func (s *Store) restore(c *counter) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.counters[c.id] == nil {
+		s.counters[c.id] = c
+	}
+}
+
 // A counter counts for one rule.
 type counter struct {
-	limit int64
-	step  time.Duration
-	seed  maphash.Seed
+	id     string
+	store  *Store
+	limit  int64
+	window time.Duration
+	step   time.Duration
+	seed   maphash.Seed
 
-	mu   sync.Mutex
-	sets []set
-	used int   // keys in sets, roughly: those that ran out of their window are counted
-	last int64 // step of the latest request
+	mu      sync.Mutex
+	sets    []set
+	used    int   // keys in sets, roughly: those that ran out of their window are counted
+	last    int64 // step of the latest request
+	swept   bool  // out of the store
+	sharing *sharing
+	elsewhere
 }
 
 // A set is the places for which the keys that hash to it compete.
@@ -93,29 +114,44 @@ type set [ways]entry
 
 // An entry counts one key. The zero value is free.
 type entry struct {
-	hash  uint64 // never 0 when used
-	addr  netip.Addr
-	total int64 // of all slots that are in the window
-	head  int64 // the step that slot[head%slots] counts
-	slot  [slots]uint32
+	hash   uint64 // never 0 when used
+	id     uint64 // of the key on all nodes; 0 while nodes count alone
+	addr   netip.Addr
+	total  int64 // of all slots that are in the window
+	others int64 // what other nodes count
+	head   int64 // the step that slot[head%slots] counts
+	slot   [slots]uint32
 }
 
 func newCounter(rule wafrules.RateRule) *counter {
-	return &counter{limit: rule.Limit, step: rule.Window / slots, seed: maphash.MakeSeed(), sets: make([]set, minSets)}
+	return &counter{id: rule.ID, limit: rule.Limit, window: rule.Window, step: rule.Window / slots, seed: maphash.MakeSeed(), sets: make([]set, minSets)}
 }
 
 // Add counts a request. The limit is passed by the request after the last allowed one.
 func (c *counter) Add(key string, addr netip.Addr, now time.Time) bool {
+	limited, swept := c.add(key, addr, now)
+	if swept {
+		c.store.restore(c)
+	}
+	return limited
+}
+
+func (c *counter) add(key string, addr netip.Addr, now time.Time) (limited, swept bool) {
 	hash := maphash.String(c.seed, key) | 1
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	swept, c.swept = c.swept, false
 	step := c.stepAt(now)
 	c.last = max(c.last, step)
 	e := c.find(hash, step)
+	if e.total == 0 && e.id == 0 && c.sharing != nil {
+		e.id = c.sharing.identify(key)
+		e.others = c.of(e.id)
+	}
 	e.addr = addr
 	e.slot[e.head%slots]++
 	e.total++
-	return e.total > c.limit
+	return c.everywhere(e) > c.limit, swept
 }
 
 // stepAt numbers the steps of the window. Time does not go back for a counter.
@@ -180,7 +216,7 @@ func (c *counter) grow(step int64) {
 // advance moves the window so that it ends with step.
 func (e *entry) advance(step int64) {
 	if step-e.head >= slots {
-		*e = entry{hash: e.hash, addr: e.addr, head: step}
+		*e = entry{hash: e.hash, id: e.id, addr: e.addr, others: e.others, head: step}
 		return
 	}
 	for e.head < step {
@@ -198,6 +234,7 @@ func (c *counter) limited(now time.Time) []netip.Addr {
 	}
 	var over []active
 	c.mu.Lock()
+	seen := make(map[uint64]bool)
 	step := c.stepAt(now)
 	for i := range c.sets {
 		for j := range c.sets[i] {
@@ -205,15 +242,23 @@ func (c *counter) limited(now time.Time) []netip.Addr {
 			if e.hash == 0 {
 				continue
 			}
-			if e.advance(step); e.total > c.limit && e.addr.IsValid() {
-				over = append(over, active{e.addr, e.total})
+			if e.advance(step); e.total > 0 && e.addr.IsValid() {
+				seen[e.id] = true
+				if total := c.everywhere(e); total > c.limit {
+					over = append(over, active{e.addr, total})
+				}
 			}
+		}
+	}
+	for id, o := range c.counts { // who sends to other nodes alone
+		if total := c.of(id); total > c.limit && o.addr.IsValid() && !seen[id] {
+			over = append(over, active{o.addr, total})
 		}
 	}
 	c.mu.Unlock()
 	slices.SortFunc(over, func(a, b active) int {
 		if a.total != b.total {
-			return int(b.total - a.total)
+			return cmp.Compare(b.total, a.total)
 		}
 		return a.addr.Compare(b.addr)
 	})
@@ -228,4 +273,15 @@ func (c *counter) idle(now time.Time) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.stepAt(now)-c.last >= slots
+}
+
+// retire empties an idle counter; it reports whether it is one.
+func (c *counter) retire(now time.Time) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.stepAt(now)-c.last < slots {
+		return false
+	}
+	c.sets, c.used, c.elsewhere, c.swept = make([]set, minSets), 0, elsewhere{}, true
+	return true
 }

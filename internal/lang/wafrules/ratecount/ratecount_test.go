@@ -118,6 +118,24 @@ func TestSweep(t *testing.T) {
 	}
 }
 
+// TestSweptCounterComesBack holds that a web ACL's counter is known again when it is used
+// after a sweep: a web ACL keeps the one that it was compiled with.
+func TestSweptCounterComesBack(t *testing.T) {
+	s := NewStore()
+	c := s.Counter(wafrules.RateRule{ID: "r", Limit: 1, Window: time.Minute})
+	add(c, address(1), start)
+	later := start.Add(time.Hour)
+	s.Sweep(later)
+	add(c, address(1), later)
+	add(c, address(1), later)
+	if got := s.Limited("r", later); len(got) != 1 {
+		t.Errorf("limited: %v, want one address", got)
+	}
+	if s.Counter(wafrules.RateRule{ID: "r", Limit: 1, Window: time.Minute}) != c {
+		t.Error("a plan compiled later gets another counter")
+	}
+}
+
 func TestConcurrentUse(t *testing.T) {
 	s := NewStore()
 	var wg sync.WaitGroup
