@@ -205,8 +205,17 @@ func (x *exchange) number(id variable.ID) (int64, bool) {
 }
 
 // appendContextPath appends $context.path: with the stage on default endpoints, and the
-// path as requested, base path included, on custom domains.
+// path as requested, base path included, on custom domains. Slashes at its front count as one
+// (aws-behaviour-recorded, section 22).
 func (x *exchange) appendContextPath(dst []byte) []byte {
+	if x.entry.named {
+		return x.appendRawPath(dst)
+	}
+	return append(append(dst, '/'), strings.TrimLeft(x.req.Path, "/")...)
+}
+
+// appendRawPath is appendContextPath with the slashes that the client sent.
+func (x *exchange) appendRawPath(dst []byte) []byte {
 	if !x.entry.named {
 		return append(dst, x.req.Path...)
 	}
