@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/counter"
+	"gatehouse/internal/gateway/cache"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/keyhash"
@@ -18,6 +19,7 @@ import (
 type Limits struct {
 	Throttle *throttle.Throttle
 	Meter    *meter.Meter
+	Caches   *cache.Store
 }
 
 // stageLimits binds limiters to the methods of one stage.
@@ -25,6 +27,7 @@ type stageLimits struct {
 	Limits
 	stage    throttle.Stage
 	settings map[string]counter.Limit
+	document model.Stage
 }
 
 // bind gives m its limiters.

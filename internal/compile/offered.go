@@ -23,14 +23,12 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 	return ""
 }
 
-// methodRefusal is stageRefusal for a method and the stage's settings for it.
-func methodRefusal(m *model.Method, setting model.MethodSetting) string {
+// methodRefusal is stageRefusal for a method.
+func methodRefusal(m *model.Method) string {
 	i := m.Integration
 	switch {
 	case m.AuthorizationType != "NONE" && m.AuthorizationType != "AWS_IAM":
 		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
-	case setting.CachingEnabled:
-		return "response caching is not offered yet"
 	case i == nil:
 		return ""
 	case i.Type == "AWS" || i.Type == "AWS_PROXY":

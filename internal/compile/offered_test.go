@@ -24,9 +24,6 @@ func TestRefusals(t *testing.T) {
 		{"client certificate", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) { st.ClientCertificateID = "c" }, "client certificates", true},
 		{"custom authorizer", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "CUSTOM" }, "CUSTOM", false},
 		{"Cognito", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "COGNITO_USER_POOLS" }, "COGNITO_USER_POOLS", false},
-		{"cache", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) {
-			st.MethodSettings = map[string]*model.MethodSetting{"*/*": {CachingEnabled: true}}
-		}, "caching", false},
 		{"VPC link", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.Integration.ConnectionType = "VPC_LINK" }, "VPC links", false},
 		{"unverified backend", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) {
 			m.Integration.TLSConfig = &model.TLSConfig{InsecureSkipVerification: true}

@@ -31,6 +31,7 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	st, err := stages.Get(tx, in, u.id)
 	if errors.Is(err, store.ErrNotFound) {
 		b.RemoveStage(plan.APIKey{Region: u.region, ID: u.api}, u.id)
+		c.Limits.dropCache(u.region, u.api, u.id)
 		return nil
 	}
 	if err != nil {
@@ -72,7 +73,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		Refusal:                 stageRefusal(st, snapshot),
 		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",
 	}
-	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st)}
+	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st}
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
@@ -109,6 +110,9 @@ func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *mod
 		}
 		m.Resource = out
 		l.bind(m, r, r.Methods[name])
+		if m.Caching, err = l.caching(s, m, r, r.Methods[name]); err != nil {
+			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
+		}
 		out.SetMethod(name, m)
 	}
 	if !s.Root.Insert(out) {
@@ -118,12 +122,12 @@ func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *mod
 }
 
 func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Method) (*plan.Method, error) {
-	setting := settingFor(st, r.Path, m.HTTPMethod)
+	setting, _ := settingFor(st, r.Path, m.HTTPMethod)
 	out := &plan.Method{
 		Name:          m.HTTPMethod,
 		OperationName: m.OperationName,
 		Responses:     map[int]bool{},
-		Refusal:       methodRefusal(m, setting),
+		Refusal:       methodRefusal(m),
 		Log:           logLevel(setting),
 		DataTrace:     setting.DataTraceEnabled,
 	}
@@ -149,24 +153,33 @@ func expandResources(policy, region, account, api string) string {
 	return strings.ReplaceAll(policy, `"execute-api:/`, `"arn:aws:execute-api:`+region+":"+account+":"+api+"/")
 }
 
-// settingFor returns the settings of a method: its own entry, else that of all methods,
-// else none. Keys may be escaped as patch paths are, and start with a slash or not.
-func settingFor(st model.Stage, path, verb string) model.MethodSetting {
-	want := strings.TrimPrefix(path, "/")
+// settingFor returns the settings of a method: its own entry, else that of its resource
+// ("pets/*"), else that of its verb, else that of all methods, else none. named tells that
+// the entry names the verb.
+func settingFor(st model.Stage, path, verb string) (setting model.MethodSetting, named bool) {
+	best := -1
 	for key, m := range st.MethodSettings {
-		i := strings.LastIndexByte(key, '/')
-		if i < 0 || key[i+1:] != verb {
+		of, method := throttle.SettingKey(key)
+		rank := 0
+		switch of {
+		case strings.Trim(path, "/"):
+			rank = 2
+		case "*":
+		default:
 			continue
 		}
-		p := strings.ReplaceAll(strings.ReplaceAll(key[:i], "~1", "/"), "~0", "~")
-		if strings.TrimPrefix(p, "/") == want {
-			return *m
+		switch method {
+		case verb:
+			rank++
+		case "*":
+		default:
+			continue
+		}
+		if rank > best {
+			best, setting, named = rank, *m, method == verb
 		}
 	}
-	if all := st.MethodSettings["*/*"]; all != nil {
-		return *all
-	}
-	return model.MethodSetting{}
+	return setting, named
 }
 
 func logLevel(m model.MethodSetting) plan.LogLevel {

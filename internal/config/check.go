@@ -102,6 +102,7 @@ func (p *problems) networks(setting string, list []string) {
 func (p *problems) limits(l Limits) {
 	p.want(l.Connections > 0, "limits.connections", l.Connections, "1 or more")
 	p.want(l.Memory >= 0, "limits.memory", l.Memory, "0 or more bytes")
+	p.want(l.CacheMemory >= 0, "limits.cache-memory", l.CacheMemory, "0 or more bytes")
 	for _, t := range []struct {
 		name     string
 		got, max time.Duration

@@ -179,6 +179,11 @@ type Limits struct {
 	// Default: 29s, as AWS; at most 15m.
 	IntegrationTimeout time.Duration `yaml:"integration-timeout"`
 
+	// CacheMemory is how many bytes the response caches of all stages may take together,
+	// whatever the sizes of their clusters; what was not used for longest goes first.
+	// Default: 512 MiB.
+	CacheMemory int64 `yaml:"cache-memory"`
+
 	// Memory is the soft limit of the process, as GOMEMLIMIT, in bytes. Default: none.
 	Memory int64 `yaml:"memory"`
 }
@@ -236,6 +241,7 @@ func Defaults() *Config {
 			IdleTimeout:        310 * time.Second,
 			DrainTimeout:       30 * time.Second,
 			IntegrationTimeout: 29 * time.Second,
+			CacheMemory:        512 << 20,
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}

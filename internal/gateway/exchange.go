@@ -57,6 +57,7 @@ type exchange struct {
 	open     bool // answer must be closed
 	streamed stream
 	backend  backendFacts
+	caching  cachingFacts
 
 	asked, answered expression.BodyReader // what mappings read of the two bodies
 
@@ -76,6 +77,7 @@ type buffers struct {
 	rendered []byte // by the request template
 	received []byte // from the backend
 	peeked   []byte // of the request's body, for the web ACL
+	cacheKey []byte
 	log      executionLog
 }
 
@@ -113,7 +115,7 @@ func (x *exchange) run(ctx context.Context) {
 		err = x.validate() // parameters, then body
 	}
 	if err == nil {
-		err = x.integrate(ctx) // integration request, call, integration response
+		err = x.fulfil(ctx) // cache, or integration request, call, integration response
 	}
 	if err != nil {
 		x.refuse(err)
@@ -141,12 +143,12 @@ func (x *exchange) end() {
 	x.unpeek()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
-	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked} {
+	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey} {
 		*b = kept(*b)
 	}
 	next.buffers.log.reset()
 	next.res.header = emptied(x.res.header)
-	next.res.body = kept(x.res.body)
+	next.res.body = x.res.own()
 	next.up.Header = emptied(x.up.Header)
 	next.answer.Header = emptied(x.answer.Header)
 	*x = next

@@ -13,11 +13,6 @@ import (
 	"gatehouse/internal/plan"
 )
 
-// stream is a backend's body that is passed on as it arrives.
-type stream struct {
-	resp *upstream.Response
-}
-
 // proxy passes the request to an HTTP backend and its answer to the client. Bodies are not
 // held in memory in either direction.
 func (x *exchange) proxy(ctx context.Context, i *plan.Integration) error {
@@ -336,49 +331,6 @@ func (x *exchange) proxyAnswer(i *plan.Integration) error {
 	x.streamed = stream{resp: r}
 	x.res.stream = &x.streamed
 	return nil
-}
-
-// respondStream sends the head and passes the backend's body on. When the backend breaks
-// off, so does the answer: the client must see that it is not complete.
-func (x *exchange) respondStream() {
-	r := x.res.stream.resp
-	if x.w.WriteHead(x.res.status, x.res.header, r.Length) != nil {
-		return
-	}
-	for {
-		chunk, err := r.Next()
-		if len(chunk) > 0 {
-			if x.res.sent+int64(len(chunk)) > maxBody && !x.method.Integration.Stream {
-				x.backend.problem = answerTooLarge(x.res.sent + int64(len(chunk))).Error()
-				x.w.Abort()
-				return
-			}
-			if x.log != nil {
-				x.logChunk(chunk)
-			}
-			n, werr := x.w.Write(chunk)
-			x.res.sent += int64(n)
-			if werr != nil {
-				return
-			}
-		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				x.backend.problem = err.Error()
-				x.w.Abort()
-				return
-			}
-			if len(r.Trailer) > 0 {
-				x.w.WriteTrailer(r.Trailer)
-			}
-			return
-		}
-		if r.Length < 0 || x.method.Integration.Stream {
-			if x.w.Flush() != nil {
-				return
-			}
-		}
-	}
 }
 
 // callHTTP runs an HTTP integration: the request is what mappings and templates say, the

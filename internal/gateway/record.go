@@ -30,6 +30,9 @@ type Record struct {
 	IntegrationLatency time.Duration
 	IntegrationStatus  int
 
+	// Cache tells what the response cache did.
+	Cache CacheOutcome
+
 	x *exchange
 }
 
@@ -53,7 +56,7 @@ func (x *exchange) observe() {
 	r := Record{
 		Stage: x.stage, Method: x.method, RequestID: x.requestID, ExtendedID: x.extendedID, HTTPMethod: x.req.Method,
 		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: x.g.now().Sub(x.start),
-		Client: x.client, IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, x: x,
+		Client: x.client, IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, Cache: x.caching.outcome, x: x,
 	}
 	if x.refusal != nil {
 		r.Reason = x.refusal.Reason

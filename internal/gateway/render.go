@@ -132,6 +132,7 @@ type response struct {
 	errorType string // x-amzn-ErrorType; "" for none
 	traced    bool   // X-Amzn-Trace-Id is answered
 	body      []byte
+	lent      bool // body belongs to somebody else and is not written to
 
 	// stream is the backend's body when it is passed on as it arrives; body is then empty.
 	stream *stream
@@ -144,8 +145,20 @@ func (r *response) reset() {
 	r.header = r.header[:0]
 	r.errorType = ""
 	r.traced = false
-	r.body = r.body[:0]
+	r.body = r.own()
+	r.lent = false
 	r.stream = nil
+}
+
+// lend makes b the body, which stays its owner's.
+func (r *response) lend(b []byte) { r.body, r.lent = b, true }
+
+// own returns the body's memory for use again; nil when it is somebody else's.
+func (r *response) own() []byte {
+	if r.lent {
+		return nil
+	}
+	return kept(r.body)
 }
 
 func (r *response) setBody(s string) { r.body = append(r.body[:0], s...) }

@@ -28,6 +28,7 @@ type Metrics struct {
 	engine   *prometheus.CounterVec
 	revision prometheus.Gauge
 	clients  *prometheus.CounterVec
+	cache    *prometheus.CounterVec
 	days     *prometheus.GaugeVec
 	registry *prometheus.Registry
 	held     certificates
@@ -40,13 +41,20 @@ type stageSeries struct {
 	api, stage string
 	latency    prometheus.Observer
 	backend    prometheus.Observer
+	hits       lazyCounter
+	misses     lazyCounter
 	statuses   [600]lazyCounter
 }
 
-// lazyCounter is the counter of one status, resolved when it first occurs.
+// lazyCounter is a counter that is resolved when it first counts.
 type lazyCounter struct {
 	once    sync.Once
 	counter prometheus.Counter
+}
+
+func (c *lazyCounter) inc(resolve func() prometheus.Counter) {
+	c.once.Do(func() { c.counter = resolve() })
+	c.counter.Inc()
 }
 
 // NewMetrics returns metrics with a registry of their own.
@@ -61,10 +69,11 @@ func NewMetrics() *Metrics {
 		refusals: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_refusals_total", Help: "Requests that the gateway answered itself, by reason."}, []string{"reason"}),
 		engine:   prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_engine_refusals_total", Help: "Messages that an HTTP engine refused, by status and reason; status 0 was dropped without an answer."}, []string{"status", "reason"}),
 		clients:  prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_client_certificate_refusals_total", Help: "Requests refused for their client certificate, by reason code."}, []string{"code"}),
+		cache:    prometheus.NewCounterVec(prometheus.CounterOpts{Name: "gatehouse_cache_requests_total", Help: "Requests to methods whose answers are kept, by outcome: hit or miss."}, []string{"api", "stage", "outcome"}),
 		revision: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_plan_revision", Help: "Store revision of the plan that is served."}),
 		days:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatehouse_certificate_expiry_timestamp_seconds", Help: "When a domain's certificate ends, in Unix seconds."}, []string{"domain"}),
 	}
-	r.MustRegister(&m.held, m.clients, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(&m.held, m.clients, m.cache, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 	return m
 }
@@ -95,10 +104,14 @@ func (m *Metrics) Done(r *gateway.Record) {
 	if r.IntegrationStatus != 0 {
 		s.backend.Observe(r.IntegrationLatency.Seconds())
 	}
+	switch r.Cache {
+	case gateway.CacheHit:
+		s.hits.inc(func() prometheus.Counter { return m.cache.WithLabelValues(s.api, s.stage, "hit") })
+	case gateway.CacheMiss:
+		s.misses.inc(func() prometheus.Counter { return m.cache.WithLabelValues(s.api, s.stage, "miss") })
+	}
 	if r.Status >= 0 && r.Status < len(s.statuses) {
-		c := &s.statuses[r.Status]
-		c.once.Do(func() { c.counter = m.requests.WithLabelValues(s.api, s.stage, strconv.Itoa(r.Status)) })
-		c.counter.Inc()
+		s.statuses[r.Status].inc(func() prometheus.Counter { return m.requests.WithLabelValues(s.api, s.stage, strconv.Itoa(r.Status)) })
 	}
 }
 

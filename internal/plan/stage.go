@@ -107,6 +107,9 @@ type Method struct {
 	// Keys admits API keys to the method; nil when it requires none.
 	Keys *meter.Route
 
+	// Caching keeps the method's answers; nil does not.
+	Caching *Caching
+
 	Log LogLevel
 	// DataTrace adds headers and bodies to the execution log.
 	DataTrace bool

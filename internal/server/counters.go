@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/compile"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/counter/valkey"
+	"gatehouse/internal/gateway/cache"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/keyhash"
@@ -54,5 +55,7 @@ func (s *Server) limits() compile.Limits {
 	if s.config.Quotas == "aws" {
 		account = accountLimit
 	}
-	return compile.Limits{Throttle: throttle.New(s.counters, account), Meter: meter.New(s.counters, s.hasher)}
+	caches := cache.New(s.config.Limits.CacheMemory)
+	s.metrics.Gauge("gatehouse_cache_bytes", "Bytes of answers in the caches of all stages.", func() float64 { return float64(caches.Bytes()) })
+	return compile.Limits{Throttle: throttle.New(s.counters, account), Meter: meter.New(s.counters, s.hasher), Caches: caches}
 }

@@ -205,6 +205,11 @@ func patchMethodSetting(st *model.Stage, o patch.Operation) error {
 	setting := defaultSetting
 	if all := st.MethodSettings["*/*"]; all != nil {
 		setting = *all
+		if verb != "GET" && verb != "ANY" && verb != "*" {
+			// What is on for all methods caches GET alone: a limit for POST must not begin to
+			// cache it (routing-and-integrations, section 14).
+			setting.CachingEnabled = false
+		}
 	}
 	if own := st.MethodSettings[key]; own != nil {
 		setting = *own

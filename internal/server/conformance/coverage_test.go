@@ -23,9 +23,7 @@ var notEnforced = [][2]string{
 	{"DomainName.routingMode ROUTING_RULE_*", "routing rules belong to API version 2, which is not served"},
 	{"DomainName.securityPolicy TLS_1_0", "TLS 1.0 and 1.1 are off"},
 	{"Stage.tracingEnabled", "no X-Ray segments are written; trace headers are passed on"},
-	{"Stage.cacheClusterSize", "no cluster is made"},
 	{"VpcLink.targetArns", "methods with connectionType VPC_LINK are refused at run time"},
-	{"MethodSetting.cacheDataEncrypted", "no cache outlives the process"},
 }
 
 // TestCoverage compares docs/coverage.md with what the server offers. Run with -args -write
