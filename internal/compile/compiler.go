@@ -14,6 +14,7 @@ import (
 	"gatehouse/internal/plan"
 	"gatehouse/internal/store"
 	"gatehouse/internal/trust"
+	"gatehouse/internal/trust/backendtls"
 )
 
 // A Compiler keeps the plan in step with the store. Its fields are set before Run.
@@ -27,6 +28,9 @@ type Compiler struct {
 
 	// Firewall compiles the web ACLs of stages.
 	Firewall Firewall
+
+	// BackendRoots are the authorities that HTTPS backends are held to; nil means the system's.
+	BackendRoots *backendtls.Roots
 
 	// Publish is called with each new plan, from one goroutine. When it returns, requests
 	// are served with the plan.
@@ -310,7 +314,7 @@ func unitOf(k store.Key) (unit, bool) {
 // touched finds the units that a commit changes, each once.
 func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, error) {
 	var units []unit
-	var certificates, firewalls []store.Key
+	var certificates, firewalls, backends []store.Key
 	for _, change := range commit.Changes {
 		if u, ok := unitOf(change.Key); ok && !slices.Contains(units, u) {
 			units = append(units, u)
@@ -318,8 +322,16 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 		if change.Key.Kind == model.KindCertificate {
 			certificates = append(certificates, change.Key)
 		}
+		if slices.Contains(backendKinds, change.Key.Kind) {
+			backends = append(backends, change.Key)
+		}
 		if slices.Contains(firewallKinds, change.Key.Kind) {
 			firewalls = append(firewalls, change.Key)
+		}
+	}
+	for _, u := range c.usersOf(backends) {
+		if !slices.Contains(units, u) {
+			units = append(units, u)
 		}
 	}
 	if len(certificates)+len(firewalls) == 0 {

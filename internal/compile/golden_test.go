@@ -46,7 +46,7 @@ func TestGolden(t *testing.T) {
 				t.Fatalf("%s: %v", name, err)
 			}
 			got := "error: "
-			if s, err := Stage("000000000000", "us-east-1", in.Stage, in.Snapshot, Limits{}); err != nil {
+			if s, err := Stage("000000000000", "us-east-1", in.Stage, in.Snapshot, Limits{}, Backends{}); err != nil {
 				got += err.Error() + "\n"
 			} else {
 				got = describe(s)

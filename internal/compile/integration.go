@@ -7,7 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
@@ -38,7 +37,7 @@ func withPath(m expression.Mapping) (plan.Mapped, error) {
 }
 
 // compileIntegration compiles what answers a method, with the stage's variables in place.
-func compileIntegration(s *plan.Stage, i *model.Integration) (*plan.Integration, error) {
+func compileIntegration(s *plan.Stage, i *model.Integration, with Backends) (*plan.Integration, error) {
 	kind, ok := integrationTypes[i.Type]
 	if !ok {
 		return nil, fmt.Errorf("integration type %q: no such type", i.Type)
@@ -77,7 +76,7 @@ func compileIntegration(s *plan.Stage, i *model.Integration) (*plan.Integration,
 		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Template: t})
 	}
 	if kind == plan.HTTP || kind == plan.HTTPProxy {
-		compileAddress(s, i, out)
+		compileAddress(s, i, out, with)
 	}
 	return out, compileResponses(i, out)
 }
@@ -92,10 +91,12 @@ func refusedHeader(name string) bool {
 	return false
 }
 
+// invalidEndpoint is what the execution log says of a backend that cannot be called.
+const invalidEndpoint = "Invalid endpoint address"
+
 // compileAddress finds the backend. What cannot be called answers as the service does with
 // an invalid endpoint address; it is no reason not to compile.
-func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration) {
-	const invalid = "Invalid endpoint address"
+func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration, with Backends) {
 	uri := expression.ResolveStageVariables(i.URI, func(name string) (string, bool) { v, ok := s.Variables[name]; return v, ok })
 	if !strings.Contains(uri, "://") {
 		uri = "http://" + uri // a whole endpoint in a stage variable comes without a scheme
@@ -111,15 +112,12 @@ func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration) 
 		path = "/" + path
 	}
 	if len(compiled.AuthorityPlaceholders()) > 0 {
-		out.Broken = invalid
+		out.Broken = invalidEndpoint
 		return
 	}
-	target, err := upstream.NewTarget(strings.ToLower(scheme), authority, nil)
-	if err != nil {
-		out.Broken = invalid
+	if out.Target, out.Broken = with.target(s, i, scheme, authority); out.Broken != "" {
 		return
 	}
-	out.Target = target
 	out.URI = expression.CompileURI(path)
 	if len(out.URI.Placeholders()) == 0 {
 		out.FixedURI = string(out.URI.Append(nil, func(dst []byte, _ string, _ bool) ([]byte, bool) { return dst, false }))

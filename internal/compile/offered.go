@@ -17,8 +17,6 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 		return "private endpoints are not offered yet"
 	case st.CanarySettings != nil:
 		return "canary releases are not offered yet"
-	case st.ClientCertificateID != "":
-		return "client certificates for backends are not offered yet"
 	}
 	return ""
 }
@@ -33,10 +31,6 @@ func methodRefusal(m *model.Method) string {
 		return ""
 	case i.Type == "AWS" || i.Type == "AWS_PROXY":
 		return fmt.Sprintf("integration type %s is not offered yet", i.Type)
-	case i.ConnectionType == "VPC_LINK":
-		return "VPC links are not offered yet"
-	case i.TLSConfig != nil && i.TLSConfig.InsecureSkipVerification:
-		return "tlsConfig.insecureSkipVerification is not offered yet"
 	}
 	return ""
 }

@@ -21,24 +21,19 @@ func TestRefusals(t *testing.T) {
 			s.API.EndpointConfiguration.Types = []string{"PRIVATE"}
 		}, "private endpoints", true},
 		{"canary", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) { st.CanarySettings = &model.CanarySettings{} }, "canary", true},
-		{"client certificate", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) { st.ClientCertificateID = "c" }, "client certificates", true},
 		{"custom authorizer", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "CUSTOM" }, "CUSTOM", false},
 		{"Cognito", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "COGNITO_USER_POOLS" }, "COGNITO_USER_POOLS", false},
-		{"VPC link", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.Integration.ConnectionType = "VPC_LINK" }, "VPC links", false},
-		{"unverified backend", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) {
-			m.Integration.TLSConfig = &model.TLSConfig{InsecureSkipVerification: true}
-		}, "insecureSkipVerification", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := &model.Method{HTTPMethod: "GET", AuthorizationType: "NONE", Integration: &model.Integration{Type: "MOCK"}}
 			st := model.Stage{StageName: "prod"}
 			snapshot := model.Snapshot{API: model.RestAPI{ID: "a"}, Resources: []model.Resource{{ID: "r", Path: "/", Methods: map[string]*model.Method{"GET": m}}}}
-			before, err := Stage("000000000000", "us-east-1", st, snapshot, Limits{})
+			before, err := Stage("000000000000", "us-east-1", st, snapshot, Limits{}, Backends{})
 			if err != nil || before.Refusal != "" || before.Root.Resource.Method(0).Refusal != "" {
 				t.Fatalf("before: %+v, %v", before, err)
 			}
 			c.set(&st, &snapshot, m)
-			after, err := Stage("000000000000", "us-east-1", st, snapshot, Limits{})
+			after, err := Stage("000000000000", "us-east-1", st, snapshot, Limits{}, Backends{})
 			if err != nil {
 				t.Fatal(err)
 			}

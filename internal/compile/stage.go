@@ -44,7 +44,11 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	if err != nil {
 		return err
 	}
-	s, err := Stage(u.account, u.region, st, snapshot, c.Limits)
+	with, err := c.backends(tx, u, st.ClientCertificateID, &snapshot)
+	if err != nil {
+		return err
+	}
+	s, err := Stage(u.account, u.region, st, snapshot, c.Limits, with)
 	if err != nil {
 		return compileError{err}
 	}
@@ -57,7 +61,7 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 
 // Stage compiles one stage. It does nothing but ask limits for the stage's limiters, which
 // are the same ones however often it is compiled.
-func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limits Limits) (*plan.Stage, error) {
+func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limits Limits, with Backends) (*plan.Stage, error) {
 	s := &plan.Stage{
 		API:                     plan.APIKey{Region: region, ID: snapshot.API.ID},
 		APIName:                 snapshot.API.Name,
@@ -71,6 +75,8 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		Binary:                  snapshot.API.BinaryMediaTypes,
 		ExecutionGroup:          "API-Gateway-Execution-Logs_" + snapshot.API.ID + "/" + st.StageName,
 		Refusal:                 stageRefusal(st, snapshot),
+		ClientCertificateID:     st.ClientCertificateID,
+		Client:                  with.Client,
 		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",
 	}
 	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st}
@@ -91,17 +97,17 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		}
 	}
 	for i := range snapshot.Resources {
-		if err := addResource(s, st, &snapshot, &snapshot.Resources[i], l); err != nil {
+		if err := addResource(s, st, &snapshot, &snapshot.Resources[i], l, with); err != nil {
 			return nil, err
 		}
 	}
 	return s, nil
 }
 
-func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *model.Resource, l stageLimits) error {
+func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *model.Resource, l stageLimits, with Backends) error {
 	out := &plan.Resource{ID: r.ID, Path: r.Path}
 	for _, name := range slices.Sorted(maps.Keys(r.Methods)) {
-		m, err := compileMethod(s, st, r, r.Methods[name])
+		m, err := compileMethod(s, st, r, r.Methods[name], with)
 		if err != nil {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
@@ -121,7 +127,7 @@ func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *mod
 	return nil
 }
 
-func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Method) (*plan.Method, error) {
+func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Method, with Backends) (*plan.Method, error) {
 	setting, _ := settingFor(st, r.Path, m.HTTPMethod)
 	out := &plan.Method{
 		Name:          m.HTTPMethod,
@@ -143,7 +149,7 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 		return nil, errors.New("no integration")
 	}
 	var err error
-	out.Integration, err = compileIntegration(s, m.Integration)
+	out.Integration, err = compileIntegration(s, m.Integration, with)
 	return out, err
 }
 

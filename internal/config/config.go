@@ -90,6 +90,9 @@ type Config struct {
 	// Egress rules where integrations and fetches may connect to.
 	Egress Egress `yaml:"egress"`
 
+	// Backends says how integrations talk with backends.
+	Backends Backends `yaml:"backends"`
+
 	// Functions says how Lambda functions are run.
 	Functions Functions `yaml:"functions"`
 
@@ -121,6 +124,13 @@ type Egress struct {
 	// AllowFetch lists private or loopback networks that addresses taken from foreign
 	// input (certificates, tokens) may point to. Default: none.
 	AllowFetch []string `yaml:"allow-fetch"`
+}
+
+// Backends says how integrations talk with backends.
+type Backends struct {
+	// CABundle is a PEM file of the authorities that HTTPS backends are held to, instead of
+	// the system's. It is read when Gatehouse starts. Default: the system's.
+	CABundle string `yaml:"ca-bundle" env:"BACKENDS_CA_BUNDLE"`
 }
 
 // Functions says how Lambda functions are run.

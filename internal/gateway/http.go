@@ -297,11 +297,16 @@ func backendRefusal(err error) error {
 	case upstream.Timeout:
 		return with(errTimeout)
 	case upstream.Unresolved, upstream.Denied, upstream.InvalidRequest:
-		return with(misconfigured("invalid-endpoint", "Invalid endpoint address"))
-	case upstream.Untrusted:
-		return with(misconfigured("backend-untrusted", "PKIX path building failed"))
+		r := misconfigured("invalid-endpoint", "Invalid endpoint address")
+		r.Cause = joinCause(r.Cause, err)
+		return r
+	case upstream.Untrusted, upstream.HandshakeFailed:
+		return untrusted(err)
 	case upstream.Canceled:
 		return with(&Refusal{Type: plan.Default5XX, Status: 499, Message: "Client closed the connection", Executing: true, Reason: "client-gone"})
+	}
+	if alertOf(err) != "" { // with TLS 1.3 a refused client certificate shows after the handshake
+		return untrusted(err)
 	}
 	return with(errNetwork)
 }

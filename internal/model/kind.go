@@ -39,5 +39,15 @@ const (
 	SecretValue      = "value"       // of an APIKey
 )
 
+// ClientCertificateUsers is the space of names in which stages are entered that present a
+// client certificate (an id, or the ARN of an ACM certificate).
+func ClientCertificateUsers(account, region, id string) string {
+	return "clientcertificate/" + account + "/" + region + "/" + id
+}
+
+// LinkTargetTag on a VPC link says where its connections go ("10.0.0.7:8443"), instead of to
+// the host of the integration's URI.
+const LinkTargetTag = "gatehouse:target"
+
 // CurrentTrustStore is the id of the one TrustStore document of a domain name.
 const CurrentTrustStore = "current"

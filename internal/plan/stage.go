@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
+	"gatehouse/internal/trust/backendtls"
 )
 
 // A Stage is a deployment with the settings under which it is called.
@@ -46,6 +47,14 @@ type Stage struct {
 
 	// Guard is the stage's web ACL; nil when it has none.
 	Guard *inspect.Guard
+
+	// ClientCertificateID names what the stage presents to HTTPS backends, and Client is it;
+	// "" and nil when it presents nothing.
+	ClientCertificateID string
+	Client              *backendtls.Client
+
+	// Links are the ids of the VPC links that integrations go through; some may be there twice.
+	Links []string
 
 	// AccessLog is nil when the stage writes no access log.
 	AccessLog *AccessLog

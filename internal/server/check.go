@@ -138,7 +138,12 @@ func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, re
 		return
 	}
 	defer parts.close()
-	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), Publish: func(*plan.Plan) {}}
+	roots, err := backendRoots(c.Backends)
+	if err != nil {
+		report("backends", err)
+		return
+	}
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), BackendRoots: roots, Publish: func(*plan.Plan) {}}
 	problems, err := compiler.Once(ctx)
 	report(place, err)
 	for _, p := range problems {

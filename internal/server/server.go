@@ -57,6 +57,7 @@ type Server struct {
 	functions      *functions.Functions
 	functionKeys   issuedKeys
 	backend        *upstream.Client
+	presented      map[string]bool // client certificates of the last plan; used by publish alone
 	firewall       *firewallParts
 
 	compiler   *compile.Compiler
@@ -156,9 +157,13 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err = s.firewall.share(s.config.Counters.Reveal(), s.store.KeyedHash("rate-based-rules", []byte("key of the names of keys"))); err != nil {
 		return err
 	}
+	roots, err := backendRoots(s.config.Backends)
+	if err != nil {
+		return err
+	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
-	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), Publish: s.publish}
+	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}
 	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {
 		return err
@@ -223,6 +228,7 @@ func (s *Server) publish(p *plan.Plan) {
 	}
 	s.revocation.publish(p)
 	s.gateway.Publish(p)
+	s.retireBackends(p)
 	s.metrics.Plan(p)
 	s.logs.Plan(p)
 }

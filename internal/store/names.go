@@ -55,3 +55,15 @@ func (tx *Tx) Release(scope, name string) error {
 	}
 	return err
 }
+
+// Holders lists the documents that hold names in a scope, by name, at most limit of them.
+func (tx *Tx) Holders(scope string, limit int) (found []Key, err error) {
+	err = tx.query(func(scan func(...any) error) error {
+		var k Key
+		err := scan(&k.Kind, &k.Account, &k.Region, &k.Parent, &k.ID)
+		found = append(found, k)
+		return err
+	}, `SELECT kind, account, region, parent, id FROM names JOIN documents ON seq = doc
+		WHERE scope = $1 ORDER BY name LIMIT $2`, scope, limit)
+	return found, err
+}

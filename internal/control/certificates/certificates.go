@@ -188,7 +188,11 @@ func (s *Certificates) DescribeCertificate(ctx context.Context, in *acm.Describe
 	})
 }
 
-// inUseBy lists the domain names that present a certificate or prove ownership with it.
+// maxUsers bounds the stages that are shown as users of a certificate.
+const maxUsers = 1000
+
+// inUseBy lists the domain names that present a certificate or prove ownership with it, and
+// the stages that present it to backends.
 func inUseBy(ctx context.Context, tx *store.Tx, arn string) ([]string, error) {
 	users := []string{}
 	for d, err := range domainNames.In(tx, operation.Scope(ctx)) {
@@ -200,7 +204,12 @@ func inUseBy(ctx context.Context, tx *store.Tx, arn string) ([]string, error) {
 			users = append(users, model.APIGatewayARN(d.Key.Region, "/domainnames/"+v.DomainName))
 		}
 	}
-	return users, nil
+	in := operation.Scope(ctx)
+	stages, err := tx.Holders(model.ClientCertificateUsers(in.Account, in.Region, arn), maxUsers)
+	for _, k := range stages {
+		users = append(users, model.APIGatewayARN(k.Region, "/restapis/"+k.Parent+"/stages/"+k.ID))
+	}
+	return users, err
 }
 
 // GetCertificate returns a certificate and its chain.

@@ -24,11 +24,7 @@ import (
 // ClientCertificates serves the operations. Its field is set before the first call.
 type ClientCertificates struct{ Store *store.Store }
 
-var (
-	certificates = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}
-	apis         = store.Collection[model.RestAPI]{Kind: model.KindRestAPI}
-	stages       = store.Collection[model.Stage]{Kind: model.KindStage}
-)
+var certificates = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}
 
 func notFound() *awserr.Error {
 	return apigateway.NotFoundException("Invalid client certificate ID specified")
@@ -142,20 +138,11 @@ func (s *ClientCertificates) DeleteClientCertificate(ctx context.Context, in *ap
 
 // stageWith names a stage that presents a certificate as "{api}:{stage}", "" for none.
 func stageWith(tx *store.Tx, in store.Scope, id string) (string, error) {
-	for api, err := range apis.In(tx, in) {
-		if err != nil {
-			return "", err
-		}
-		for st, err := range stages.In(tx, in.Of(api.Value.ID)) {
-			if err != nil {
-				return "", err
-			}
-			if st.Value.ClientCertificateID == id {
-				return api.Value.ID + ":" + st.Value.StageName, nil
-			}
-		}
+	users, err := tx.Holders(model.ClientCertificateUsers(in.Account, in.Region, id), 1)
+	if err != nil || len(users) == 0 {
+		return "", err
 	}
-	return "", nil
+	return users[0].Parent + ":" + users[0].ID, nil
 }
 
 func wire(c model.ClientCertificate) *apigateway.ClientCertificate {

@@ -130,10 +130,8 @@ func checkStageRefs(tx *store.Tx, owner store.Scope, st model.Stage) error {
 		}
 	}
 	if id := st.ClientCertificateID; id != "" {
-		in := owner
-		in.Parent = ""
-		if _, err := clientCerts.Get(tx, in, id); err != nil {
-			return operation.OrElse(err, apigateway.NotFoundException("Invalid Client Certificate identifier specified"))
+		if err := checkClientCertificate(tx, owner, id); err != nil {
+			return err
 		}
 	}
 	return nil
@@ -184,6 +182,7 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 		if err != nil {
 			return nil, err
 		}
+		before := it.Value.ClientCertificateID
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchStage(&it.Value, o); err != nil {
 				return nil, err
@@ -193,6 +192,9 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 			return nil, err
 		}
 		if err := checkStageRefs(tx, operation.Scope(ctx).Of(*in.RestApiId), it.Value); err != nil {
+			return nil, err
+		}
+		if err := noteClientCertificate(tx, it.Key, before, it.Value.ClientCertificateID); err != nil {
 			return nil, err
 		}
 		it.Value.LastUpdatedDate = operation.Now(tx)

@@ -90,6 +90,28 @@ func (c *Client) CloseIdle() {
 	}
 }
 
+// Retire ends the use of connections whose TLS identity matches: idle ones are closed, those
+// in use are closed when their exchange ends, and none is handed out any more. Exchanges that
+// still ask for the identity get connections of their own.
+func (c *Client) Retire(match func(identity string) bool) {
+	c.init()
+	c.mu.Lock()
+	var retired []*pool
+	for k, p := range c.pools {
+		if k.identity != "" && match(k.identity) {
+			retired = append(retired, p)
+			delete(c.pools, k)
+		}
+	}
+	c.mu.Unlock()
+	for _, p := range retired {
+		p.mu.Lock()
+		p.retired = true
+		p.mu.Unlock()
+		p.closeIdle()
+	}
+}
+
 func (c *Client) allPools() []*pool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -21,7 +21,8 @@ type pool struct {
 	idle    []*conn // most recently used last
 	open    int     // connections that exist or are being made
 	waiting []chan *conn
-	turn    int // rotates through the addresses
+	turn    int  // rotates through the addresses
+	retired bool // connections are closed after use
 
 	resolving sync.Mutex // held while a name is looked up
 	addrs     []netip.Addr
@@ -111,6 +112,9 @@ func (p *pool) wait(x *exchange, ch chan *conn) (*conn, error) {
 func (p *pool) put(cn *conn) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.retired {
+		return false
+	}
 	if len(p.waiting) > 0 {
 		ch := p.waiting[0]
 		p.waiting = slices.Delete(p.waiting, 0, 1)

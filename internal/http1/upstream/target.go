@@ -110,6 +110,21 @@ func NewTarget(scheme, authority string, t *TLS) (*Target, error) {
 	return out, nil
 }
 
+// Via returns a target that is asked for in the same words, with the same TLS server name and
+// Host, but connected to at address, a host with a port: through a load balancer.
+func (t *Target) Via(address string) (*Target, error) {
+	to, err := NewTarget("http", address, nil)
+	if err != nil {
+		return nil, err
+	}
+	out := &Target{key: t.key, tls: t.tls, host: t.host, addr: to.addr}
+	out.key.host, out.key.port = to.key.host, to.key.port
+	if t.tls != nil {
+		out.key.identity += "name=" + t.tls.Config.ServerName + ";"
+	}
+	return out, nil
+}
+
 // String returns scheme, host and port.
 func (t *Target) String() string { return t.key.String() }
 

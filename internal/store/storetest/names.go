@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"slices"
 	"testing"
 
 	"gatehouse/internal/store"
@@ -28,6 +29,17 @@ func testNames(t *testing.T, place Maker) {
 			t.Errorf("claim for no document: %v, want ErrNotFound", err)
 		}
 		return tx.Claim("other scope", "x.test", api("b"))
+	})
+	update(t, s, func(tx *store.Tx) error {
+		if err := tx.Claim("domains", "a.test", api("b")); err != nil {
+			return err
+		}
+		for limit, want := range map[int][]store.Key{1: {api("b")}, 9: {api("b"), api("a")}} {
+			if got, err := tx.Holders("domains", limit); err != nil || !slices.Equal(got, want) {
+				t.Errorf("holders, at most %d: %v, %v; want %v", limit, got, err, want)
+			}
+		}
+		return tx.Release("domains", "a.test")
 	})
 	holder := func(scope, name string) (k store.Key, err error) {
 		viewErr := s.View(t.Context(), func(tx *store.Tx) error {
