@@ -7,6 +7,7 @@
 package firewall
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -220,6 +221,74 @@ func NewCompiler(env Environment) *Compiler {
 // Compile makes the web ACL with this ARN executable. The error matches store.ErrNotFound
 // when there is none.
 func (c *Compiler) Compile(tx *store.Tx, arn string) (*wafrules.ACL, error) {
+	return c.compile(tx, arn, nil, c.env.Counters)
+}
+
+// Rehearse makes the web ACL with this ARN executable for trials: with other counters, and
+// with another definition unless that is nil. A definition is what GetWebACL shows or
+// UpdateWebACL takes, of which members that do not matter for evaluation are ignored, or a
+// list of rules that takes the place of the web ACL's.
+func (c *Compiler) Rehearse(tx *store.Tx, arn string, definition json.RawMessage, counters wafrules.RateCounters) (*wafrules.ACL, error) {
+	var parse func(stored json.RawMessage) (*wafrules.WebACL, error)
+	switch text := bytes.TrimLeft(definition, " \t\r\n"); {
+	case len(text) == 0:
+		parse = nil
+	case text[0] == '[':
+		parse = func(stored json.RawMessage) (*wafrules.WebACL, error) {
+			whole, err := replaceRules(stored, definition)
+			if err != nil {
+				return nil, err
+			}
+			return wafrules.ParseWebACL(whole)
+		}
+	default:
+		parse = func(json.RawMessage) (*wafrules.WebACL, error) { return parseDefinition(definition) }
+	}
+	return c.compile(tx, arn, parse, counters)
+}
+
+// parseDefinition takes what is evaluated from a definition.
+func parseDefinition(src json.RawMessage) (*wafrules.WebACL, error) {
+	var in struct {
+		WebACL json.RawMessage
+		definition
+	}
+	if err := json.Unmarshal(src, &in); err != nil {
+		return nil, fmt.Errorf("definition: %w", err)
+	}
+	if in.WebACL != nil { // the answer of GetWebACL
+		if err := json.Unmarshal(in.WebACL, &in.definition); err != nil {
+			return nil, fmt.Errorf("definition: %w", err)
+		}
+	}
+	if in.DefaultAction == nil {
+		return nil, errors.New("definition: want DefaultAction, found none")
+	}
+	evaluated, err := json.Marshal(in.definition)
+	if err != nil {
+		return nil, fmt.Errorf("definition: %w", err)
+	}
+	return wafrules.ParseWebACL(evaluated)
+}
+
+// replaceRules is a definition with other rules, in the JSON of a list of them.
+func replaceRules(definition, rules json.RawMessage) (json.RawMessage, error) {
+	var members map[string]json.RawMessage
+	if err := json.Unmarshal(definition, &members); err != nil {
+		return nil, fmt.Errorf("definition: %w", err)
+	}
+	members["Rules"] = rules
+	return json.Marshal(members)
+}
+
+// definition are the members of a web ACL that are evaluated.
+type definition struct {
+	DefaultAction, Rules, VisibilityConfig, CustomResponseBodies, AssociationConfig json.RawMessage `json:",omitempty"`
+}
+
+// compile makes a web ACL executable. parse makes its definition of the stored one; nil takes
+// that.
+func (c *Compiler) compile(tx *store.Tx, arn string, parse func(stored json.RawMessage) (*wafrules.WebACL, error), counters wafrules.RateCounters) (*wafrules.ACL, error) {
 	a, ok := ParseARN(arn)
 	if !ok || a.Kind != model.KindWebACL {
 		return nil, fmt.Errorf("%q is not the ARN of a regional web ACL", arn)
@@ -228,22 +297,25 @@ func (c *Compiler) Compile(tx *store.Tx, arn string) (*wafrules.ACL, error) {
 	if err != nil {
 		return nil, err
 	}
-	definition, err := wafrules.ParseWebACL(acl.Definition)
+	if parse == nil {
+		parse = func(stored json.RawMessage) (*wafrules.WebACL, error) { return wafrules.ParseWebACL(stored) }
+	}
+	definition, err := parse(acl.Definition)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", arn, err)
 	}
 	refs := &References{tx: tx, env: c.env, cache: c.cache}
-	compiled, err := compile(definition, wafrules.Identity{ARN: arn, Account: a.Scope.Account, Name: acl.Name},
-		wafrules.Environment{References: refs, Geography: c.env.Geography, Counters: c.env.Counters})
+	compiled, err := validated(definition, wafrules.Identity{ARN: arn, Account: a.Scope.Account, Name: acl.Name},
+		wafrules.Environment{References: refs, Geography: c.env.Geography, Counters: counters})
 	if refs.Err != nil {
 		return nil, fmt.Errorf("%s: %w", arn, refs.Err)
 	}
 	return compiled, err
 }
 
-// compile validates first: a database that was configured when the rules were accepted may
+// validated compiles after validation: a database that was configured when the rules were accepted may
 // be gone since, and a rule that cannot be enforced must not be left out.
-func compile(acl *wafrules.WebACL, id wafrules.Identity, env wafrules.Environment) (*wafrules.ACL, error) {
+func validated(acl *wafrules.WebACL, id wafrules.Identity, env wafrules.Environment) (*wafrules.ACL, error) {
 	if _, err := wafrules.ValidateWebACL(acl, wafrules.Checks{References: env.References, AllowImplicitOversize: true}); err != nil {
 		return nil, fmt.Errorf("%s: %w", id.ARN, err)
 	}

@@ -33,8 +33,10 @@ import (
 // gateway meet here.
 type firewallParts struct {
 	inspect.Samples
+	inspect.Explanations
 	rates  *ratecount.Store
 	env    firewall.Environment
+	acls   *firewall.Compiler
 	places *places.Places // nil without databases
 	log    *slog.Logger
 	shared *valkey.Server // where nodes count together; nil while this one counts alone
@@ -52,13 +54,13 @@ func newFirewallParts(c config.Firewall, log *slog.Logger, events *logstore.Stor
 		return nil, fmt.Errorf("firewall: %w", err)
 	}
 	f.env = firewall.Environment{Catalog: managed.New(lists), Counters: f.rates}
-	if c.Countries == "" {
-		return f, nil
+	if c.Countries != "" {
+		if f.places, err = places.Open(c.Countries, c.Systems); err != nil {
+			return nil, fmt.Errorf("firewall: %w", err)
+		}
+		f.env.Geography = f.places
 	}
-	if f.places, err = places.Open(c.Countries, c.Systems); err != nil {
-		return nil, fmt.Errorf("firewall: %w", err)
-	}
-	f.env.Geography = f.places
+	f.acls = firewall.NewCompiler(f.env)
 	return f, nil
 }
 
@@ -131,7 +133,7 @@ func readNetworks(file string) (*wafrules.IPSet, error) {
 }
 
 func (f *firewallParts) compiler() compile.Firewall {
-	return compile.Firewall{Compiler: firewall.NewCompiler(f.env), Geography: f.env.Geography, Recorder: f}
+	return compile.Firewall{Compiler: f.acls, Geography: f.env.Geography, Recorder: f}
 }
 
 func (f *firewallParts) operations(st *store.Store) *webacls.WebACLs {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 
+	"gatehouse/internal/lang/wafrules/record"
 	"gatehouse/internal/observe"
 )
 
@@ -24,21 +25,47 @@ const decisionsPrefix = "decisions/"
 
 // explanation is the answer of /_gatehouse/decisions/{id}.
 type explanation struct {
-	Decisions []observe.Decision `json:"decisions"`
+	Decisions []Explained `json:"decisions"`
 	// Window is how many requests are kept of each sort: refused, and served.
 	Window int `json:"window"`
 }
 
+// An Explained is a decision with what each step has to say about it.
+type Explained struct {
+	observe.Decision
+	// WAF tells which rules of the web ACL matched, and what; nil when none did.
+	WAF *record.Explanation `json:"waf,omitempty"`
+}
+
 // explain tells how and why a recent request was answered as it was: by extended request id,
-// or all requests with a request id, which clients may choose.
+// or all requests with a request id, which clients may choose. With raw=true it shows the
+// bytes that rules matched.
 func (s *Server) explain(w http.ResponseWriter, r *http.Request, id string) {
-	s.signed(w, r, "gatehouse:Explain", func(context.Context) error {
+	action, raw := "gatehouse:Explain", r.URL.Query().Get("raw") == "true"
+	if raw {
+		action = "gatehouse:ExplainRaw"
+	}
+	s.signed(w, r, action, func(context.Context) error {
 		found := s.decisions.Find(id)
 		if len(found) == 0 {
 			http.Error(w, fmt.Sprintf("no decision about request %q: the newest %d requests that were refused are kept by this node, and the newest %d that were served", id, observe.Window, observe.Window), http.StatusNotFound)
 			return nil
 		}
-		writeJSON(w, http.StatusOK, explanation{found, observe.Window})
+		out := explanation{Window: observe.Window}
+		for _, d := range found {
+			e := Explained{Decision: d}
+			if x := s.firewall.Explained(d.ExtendedID); x != nil {
+				e.WAF = x.Show(s.matchKey(), raw)
+			}
+			out.Decisions = append(out.Decisions, e)
+		}
+		writeJSON(w, http.StatusOK, out)
 		return nil
 	})
+}
+
+// matchKey is what bytes are hashed with that are not shown: equal hashes are equal bytes on
+// all nodes, and tell nothing to who does not have the key.
+func (s *Server) matchKey() []byte {
+	return s.store.KeyedHash("waf-matches", []byte("key of the hashes of matched bytes"))
 }

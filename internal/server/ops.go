@@ -39,6 +39,10 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.restore(w, r)
 	case strings.HasPrefix(name, decisionsPrefix) && isRead(r):
 		s.explain(w, r, strings.TrimPrefix(name, decisionsPrefix))
+	case name == "waf/try" && r.Method == http.MethodPost:
+		s.tryWebACL(w, r)
+	case name == "waf/replay" && r.Method == http.MethodPost:
+		s.replayLog(w, r)
 	case (name == "reset" || name == "clock") && s.config.Dev:
 		s.devOperation(w, r, name)
 	default:

@@ -23,6 +23,9 @@ func (d *describer) release() {
 	describers.Put(d)
 }
 
+// View shows a request as Inspect does to a web ACL, in memory of its own.
+func View(s *Subject) *wafrules.Request { return new(describer).describe(s) }
+
 // own are the fields that the gateway writes itself, in the order in which the service's
 // logs show them; what the client sent of them is not shown again.
 var own = []string{"x-forwarded-for", "x-forwarded-proto", "x-forwarded-port", "host", "x-amzn-trace-id"}

@@ -43,6 +43,9 @@ type Logging struct {
 	Destination string // ARN
 	Redaction   record.Redaction
 	Filter      *record.Filter // nil keeps all
+	// ExplainKey, when not nil, adds to each record what made rules match, with the
+	// matched bytes as a hash under this key.
+	ExplainKey []byte
 }
 
 // A Recorder keeps what the firewall saw. Its methods must not block and are called by
@@ -55,6 +58,8 @@ type Recorder interface {
 	Sample(acl, metric string, s record.Sample)
 	// Log writes a log record.
 	Log(to *Logging, l *record.Log)
+	// Explain keeps why rules matched the request with this extended id.
+	Explain(id string, x *record.Explanation)
 }
 
 // A Subject is a request as the gateway hands it over.
@@ -147,10 +152,20 @@ func (g *Guard) record(s *Subject, r *wafrules.Request, v *wafrules.Verdict, out
 		sample.Protect(g.Account, g.Protections)
 		g.Recorder.Sample(e.WebACL, metric, sample)
 	}
+	if len(v.Rules) > 0 {
+		x := record.NewExplanation(&e)
+		x.Protect(g.Account, g.Protections)
+		g.Recorder.Explain(s.RequestID, x)
+	}
 	if g.Logging == nil || !g.Logging.Filter.Keeps(v) {
 		return
 	}
 	l := record.New(&e)
+	if g.Logging.ExplainKey != nil {
+		x := record.NewExplanation(&e)
+		x.Protect(g.Account, g.Protections)
+		l.Explanation = x.Show(g.Logging.ExplainKey, false).Matches
+	}
 	l.Protect(g.Account, g.Protections)
 	l.Redact(g.Logging.Redaction)
 	g.Recorder.Log(g.Logging, l)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net/netip"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -19,6 +20,7 @@ import (
 // recorder keeps what it is told.
 type recorder struct {
 	Samples
+	Explanations
 	logs []*record.Log
 }
 
@@ -211,6 +213,47 @@ func BenchmarkInspect(b *testing.B) {
 	for b.Loop() {
 		if _, err := g.Inspect(s); err != nil {
 			b.Fatal(err)
+		}
+	}
+}
+
+// TestExplanationsAreBounded holds that the newest are kept, by number and by bytes.
+func TestExplanationsAreBounded(t *testing.T) {
+	var e Explanations
+	for i := range KeptExplanations + 5 {
+		e.Explain(strconv.Itoa(i), &record.Explanation{Rule: strconv.Itoa(i)})
+	}
+	if e.Explained("4") != nil || e.Explained("5") == nil || e.Explained(strconv.Itoa(KeptExplanations+4)) == nil || len(e.byID) != KeptExplanations {
+		t.Errorf("%d are kept, want the newest %d", len(e.byID), KeptExplanations)
+	}
+	labels := make([]string, 1000) // 64 KB
+	for i := range 1000 {
+		e.Explain("large"+strconv.Itoa(i), &record.Explanation{Labels: labels})
+	}
+	if e.size > maxExplanationBytes || e.Explained("large999") == nil || e.Explained("large0") != nil {
+		t.Errorf("%d bytes, want at most %d with the newest among them", e.size, maxExplanationBytes)
+	}
+}
+
+func TestExplanationsAreKeptByID(t *testing.T) {
+	rec := new(recorder)
+	g := guard(t, rec)
+	g.Protections = append(g.Protections, record.Protection{Type: "BODY"})
+	for _, c := range []struct{ path, body, matched string }{{"/block", "", "/block"}, {"/insertee", "", "/insertee"}, {"/", "this is evil", ""}, {"/none", "", "nothing"}} {
+		s := subject(c.path, c.body)
+		s.RequestID = c.path
+		if _, err := g.Inspect(s); err != nil {
+			t.Fatal(err)
+		}
+		x := rec.Explained(c.path)
+		if c.matched == "nothing" {
+			if x != nil {
+				t.Errorf("%s: %+v, want nothing", c.path, x)
+			}
+			continue
+		}
+		if x == nil || len(x.Matches) != 1 || x.Show(nil, true).Matches[0].Matched != c.matched {
+			t.Errorf("%s: %+v, want %q", c.path, x, c.matched)
 		}
 	}
 }

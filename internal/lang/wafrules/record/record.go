@@ -143,7 +143,7 @@ var rateKinds = map[string]string{"CUSTOM_KEYS": "CUSTOMKEYS"}
 // maxRateValue is how much of a value is recorded, in bytes.
 const maxRateValue = 32
 
-// New makes the log record of e, before anything is redacted.
+// New makes the log record of e, before anything is Redacted.
 func New(e *Event) *Log {
 	v, r := e.Verdict, e.Request
 	l := &Log{

@@ -172,7 +172,7 @@ func TestPuzzleResponses(t *testing.T) {
 func TestRedaction(t *testing.T) {
 	l := New(event())
 	l.Redact(Redaction{Headers: []string{"authorization"}, Query: true, URIPath: true, HTTPVerb: true})
-	if l.HTTPRequest.Headers[2].Value != redacted || l.HTTPRequest.Args != redacted || l.HTTPRequest.URI != redacted || l.HTTPRequest.HTTPMethod != redacted || l.HTTPRequest.Headers[0].Value != "h" {
+	if l.HTTPRequest.Headers[2].Value != Redacted || l.HTTPRequest.Args != Redacted || l.HTTPRequest.URI != Redacted || l.HTTPRequest.HTTPMethod != Redacted || l.HTTPRequest.Headers[0].Value != "h" {
 		t.Errorf("got %+v", l.HTTPRequest)
 	}
 }
@@ -187,19 +187,19 @@ func TestProtection(t *testing.T) {
 		t.Errorf("args %s, cookie %s", r.Args, r.Headers[1].Value)
 	}
 	// base64(SHA-256("123456789012" + "secret"))
-	if got := r.Headers[2].Value; len(got) != 44 || got == redacted {
+	if got := r.Headers[2].Value; len(got) != 44 || got == Redacted {
 		t.Errorf("hashed header %s", got)
 	}
-	if got := l.RateBasedRuleList[1].CustomValues[0].Value; got != redacted {
+	if got := l.RateBasedRuleList[1].CustomValues[0].Value; got != Redacted {
 		t.Errorf("rate key %s", got)
 	}
 	// One protected argument hides what a rule found anywhere in the query.
-	if got := l.NonTerminatingMatchingRules[0].RuleMatchDetails[0].MatchedData; len(got) != 1 || got[0] != redacted {
+	if got := l.NonTerminatingMatchingRules[0].RuleMatchDetails[0].MatchedData; len(got) != 1 || got[0] != Redacted {
 		t.Errorf("matched data %q", got)
 	}
 	kept := New(event())
 	kept.Protect("1", []Protection{{Type: "QUERY_STRING", ExcludeRuleMatchDetails: true, ExcludeRateBasedDetails: true}})
-	if kept.HTTPRequest.Args != redacted || len(kept.NonTerminatingMatchingRules[0].RuleMatchDetails[0].MatchedData) != 3 {
+	if kept.HTTPRequest.Args != Redacted || len(kept.NonTerminatingMatchingRules[0].RuleMatchDetails[0].MatchedData) != 3 {
 		t.Errorf("with exclusions: args %s, %+v", kept.HTTPRequest.Args, kept.NonTerminatingMatchingRules)
 	}
 }

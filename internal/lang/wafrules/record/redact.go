@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// redacted stands for what must not be shown.
-const redacted = "REDACTED"
+// Redacted stands for what must not be shown.
+const Redacted = "REDACTED"
 
 // A Redaction names the parts of a request that stay out of log records
 // (LoggingConfiguration's RedactedFields).
@@ -21,7 +21,7 @@ func (l *Log) Redact(r Redaction) {
 	for i := range l.HTTPRequest.Headers {
 		for _, name := range r.Headers {
 			if strings.EqualFold(name, l.HTTPRequest.Headers[i].Name) {
-				l.HTTPRequest.Headers[i].Value = redacted
+				l.HTTPRequest.Headers[i].Value = Redacted
 			}
 		}
 	}
@@ -30,7 +30,7 @@ func (l *Log) Redact(r Redaction) {
 		text *string
 	}{{r.URIPath, &l.HTTPRequest.URI}, {r.Query, &l.HTTPRequest.Args}, {r.HTTPVerb, &l.HTTPRequest.HTTPMethod}} {
 		if part.hide {
-			*part.text = redacted
+			*part.text = Redacted
 		}
 	}
 }
@@ -49,7 +49,7 @@ type Protection struct {
 // cannot be compared between accounts.
 func (p *Protection) hide(account, value string) string {
 	if !p.Hash {
-		return redacted
+		return Redacted
 	}
 	sum := sha256.Sum256([]byte(account + value))
 	return base64.StdEncoding.EncodeToString(sum[:])
