@@ -3,6 +3,7 @@ package ojson
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -331,5 +332,27 @@ func BenchmarkPrint2K(b *testing.B) {
 	b.SetBytes(int64(len(body2K)))
 	for b.Loop() {
 		buf = v.Append(buf[:0], Smart)
+	}
+}
+
+func TestRepeated(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"a":1,"b":{"a":2}}`:                     "",
+		`[{"a":1},{"a":1}]`:                       "",
+		"{\"a\":1,\n\"b\":[{\"c\":1,\n\"c\":2}]}": "c 3",
+		"{\"a\":1,\n\"\\u0061\":{\"c\":1}}":       "a 2",
+		`"a"`:                                     "",
+	} {
+		v, err := Parse(text, Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if name, line, ok := v.Repeated(); ok {
+			got = name + " " + strconv.Itoa(line)
+		}
+		if got != want {
+			t.Errorf("%s: %q, want %q", text, got, want)
+		}
 	}
 }

@@ -10,6 +10,7 @@ package ojson
 import (
 	"iter"
 	"strconv"
+	"strings"
 )
 
 // Kind is the type of a JSON value.
@@ -248,4 +249,20 @@ func Of(s string) Value {
 // Contains reports whether part is v itself or lies within it, in the same document.
 func Contains(v, part Value) bool {
 	return v.doc != nil && v.doc == part.doc && v.i <= part.i && part.i < v.doc.after(v.i)
+}
+
+// Repeated returns the name of a member of v, or of a value within v, that occurred before in
+// its object, and the line of the text on which it stands again, from 1. Most readers take the
+// last of such members; who must not guess refuses them.
+func (v Value) Repeated() (name string, line int, ok bool) {
+	if v.doc == nil {
+		return "", 0, false
+	}
+	d := v.doc
+	for k := v.i; k < d.after(v.i); k++ {
+		if nd := &d.nodes[k]; nd.flags&shadowed != 0 {
+			return d.string(k), strings.Count(d.text[:nd.off], "\n") + 1, true
+		}
+	}
+	return "", 0, false
 }
