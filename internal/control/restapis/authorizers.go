@@ -77,6 +77,11 @@ func checkNewAuthorizer(tx *store.Tx, owner store.Scope, a model.Authorizer) err
 			return badRequest("Authorizer name must be unique. Authorizer " + a.Name + " already exists in this RestApi.")
 		}
 	}
+	return judgeAuthorizer(a)
+}
+
+// judgeAuthorizer judges an authorizer by itself.
+func judgeAuthorizer(a model.Authorizer) error {
 	if ttl := a.AuthorizerResultTTLInSeconds; ttl != nil && (*ttl < 0 || *ttl > maxAuthorizerTTL) {
 		return badRequest("Invalid authorizerResultTtlInSeconds: must be between 0 and " + itoa(maxAuthorizerTTL))
 	}

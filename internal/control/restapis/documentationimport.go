@@ -2,36 +2,28 @@ package restapis
 
 import (
 	"context"
-	"encoding/json"
-	"errors"
-	"strings"
 
-	"go.yaml.in/yaml/v3"
-
+	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
+	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/model"
+	"gatehouse/internal/openapi"
 	"gatehouse/internal/store"
 )
 
-// maxDocumentation is the largest document that ImportDocumentationParts reads, in bytes.
-const maxDocumentation = 6 << 20
-
 // ImportDocumentationParts takes the documentation block of an OpenAPI document over. In
-// merge mode (the default) a part replaces the one about the same location; in overwrite mode
-// all that were there go first. It answers the ids of what it wrote.
+// merge mode (the default) a part's attributes replace those of the part about the same place;
+// in overwrite mode all that were there go first. It answers the ids of what it wrote.
 func (s *RestAPIs) ImportDocumentationParts(ctx context.Context, in *apigateway.ImportDocumentationPartsInput) (*apigateway.ImportDocumentationPartsOutput, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportDocumentationPartsOutput, error) {
 		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		parts, warnings, err := readDocumentation(in.Body)
+		doc, err := openapi.ReadDocumentation(in.Body)
 		if err != nil {
 			return nil, badRequest("Unable to build importer with provided input.").Because(err)
-		}
-		if len(warnings) > 0 && opt.Value(in.FailOnWarnings) {
-			return nil, badRequest("Warnings found during import:\n\t" + strings.Join(warnings, "\n\t"))
 		}
 		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		if opt.Text(in.Mode) == "overwrite" {
@@ -39,78 +31,87 @@ func (s *RestAPIs) ImportDocumentationParts(ctx context.Context, in *apigateway.
 				return nil, err
 			}
 		}
-		out := &apigateway.ImportDocumentationPartsOutput{Ids: []string{}, Warnings: warnings}
-		for _, p := range parts {
-			id, err := mergePart(tx, owner, p)
-			if err != nil {
-				return nil, err
-			}
-			out.Ids = append(out.Ids, id)
+		ids, warnings, err := mergeParts(tx, owner, doc.Documentation)
+		if err != nil {
+			return nil, err
 		}
-		return out, nil
+		warnings = append(doc.Problems[:len(doc.Problems):len(doc.Problems)], warnings...)
+		if len(warnings) > 0 && opt.Value(in.FailOnWarnings) {
+			return nil, badRequest(openapi.Refused(nil, warnings))
+		}
+		return &apigateway.ImportDocumentationPartsOutput{Ids: ids, Warnings: warnings}, nil
 	})
 }
 
-// mergePart writes a part over the one about the same location and returns its id.
-func mergePart(tx *store.Tx, owner store.Scope, p model.DocumentationPart) (string, error) {
-	old, err := partAt(tx, owner, p.Location)
-	if err != nil {
-		return "", err
-	}
-	p.ID = model.NewID(6)
-	if old != nil {
-		p.ID = old.Value.ID
-	}
-	return p.ID, docParts.Put(tx, owner, p.ID, p)
-}
-
-// documentation is the part of an OpenAPI document that is read here.
-type documentation struct {
-	Swagger       string `yaml:"swagger"`
-	OpenAPI       string `yaml:"openapi"`
-	Documentation struct {
-		Parts []struct {
-			Location struct {
-				Type       string `yaml:"type"`
-				Path       string `yaml:"path"`
-				Method     string `yaml:"method"`
-				StatusCode string `yaml:"statusCode"`
-				Name       string `yaml:"name"`
-			} `yaml:"location"`
-			Properties yaml.Node `yaml:"properties"`
-		} `yaml:"documentationParts"`
-	} `yaml:"x-amazon-apigateway-documentation"`
-}
-
-var errNotOpenAPI = errors.New("neither an OpenAPI 2.0 nor a 3.0 document")
-
-// readDocumentation reads the documentation block of a document in JSON or YAML. Parts that
-// could not be created by CreateDocumentationPart are left out with a warning.
-func readDocumentation(body []byte) (parts []model.DocumentationPart, warnings []string, err error) {
-	if len(body) > maxDocumentation {
-		return nil, nil, errors.New("document is longer than " + itoa(maxDocumentation) + " bytes")
-	}
-	var doc documentation
-	if err := yaml.Unmarshal(body, &doc); err != nil { // JSON is YAML
-		return nil, nil, err
-	}
-	if doc.Swagger != "2.0" && !strings.HasPrefix(doc.OpenAPI, "3.0.") {
-		return nil, nil, errNotOpenAPI
-	}
-	for i, in := range doc.Documentation.Parts {
-		p := model.DocumentationPart{Location: model.DocumentationLocation(in.Location)}
-		text, err := propertiesText(in.Properties)
-		if err == nil {
-			p.Properties = text
-			err = checkPart(p)
-		}
+// mergeParts writes documentation parts over those about the same places and returns their ids.
+// Parts that could not be created by CreateDocumentationPart are left out with a warning.
+func mergeParts(tx *store.Tx, owner store.Scope, parts []model.DocumentationPart) (ids, warnings []string, err error) {
+	now := map[model.DocumentationLocation]model.DocumentationPart{}
+	for it, err := range docParts.In(tx, owner) {
 		if err != nil {
-			warnings = append(warnings, "Unable to import documentation part "+itoa(i+1)+": "+strings.TrimPrefix(err.Error(), "BadRequestException: ")+". Ignoring.")
+			return nil, nil, err
+		}
+		now[fullLocation(it.Value.Location)] = it.Value
+	}
+	ids = []string{}
+	parts, warnings = judgeParts(parts)
+	for _, p := range parts {
+		p.ID = model.NewID(6)
+		if old, ok := now[fullLocation(p.Location)]; ok {
+			p.ID = old.ID
+			p.Properties = mergeProperties(old.Properties, p.Properties)
+		}
+		now[fullLocation(p.Location)] = p
+		if err := docParts.Put(tx, owner, p.ID, p); err != nil {
+			return nil, nil, err
+		}
+		ids = append(ids, p.ID)
+	}
+	return ids, warnings, nil
+}
+
+// mergeProperties returns the properties of old with those of fresh over them. The same text
+// stays as it was written.
+func mergeProperties(old, fresh string) string {
+	a, errA := ojson.Parse(old, ojson.Limits{})
+	b, errB := ojson.Parse(fresh, ojson.Limits{})
+	if errA != nil || errB != nil {
+		return fresh
+	}
+	added := false
+	out := []byte{'{'}
+	write := func(name string, v ojson.Value) {
+		if len(out) > 1 {
+			out = append(out, ',')
+		}
+		out = append(ojson.AppendQuoted(out, name, ojson.Smart), ':')
+		out = v.Append(out, ojson.Raw)
+	}
+	for name, v := range a.Members() {
+		if _, replaced := b.Get(name); !replaced {
+			added = true
+			write(name, v)
+		}
+	}
+	if !added {
+		return fresh
+	}
+	for name, v := range b.Members() {
+		write(name, v)
+	}
+	return string(append(out, '}'))
+}
+
+// judgeParts returns the parts that can be written, and a warning for each other.
+func judgeParts(parts []model.DocumentationPart) (kept []model.DocumentationPart, warnings []string) {
+	for n, p := range parts {
+		if e := awserr.As(checkPart(p)); e != nil {
+			warnings = append(warnings, "Unable to import documentation part "+itoa(n+1)+": "+e.Message+". Ignoring.")
 			continue
 		}
-		parts = append(parts, p)
+		kept = append(kept, p)
 	}
-	return parts, warnings, nil
+	return kept, warnings
 }
 
 // checkPart judges a part that comes from a document, which no model checked.
@@ -125,17 +126,4 @@ func checkPart(p model.DocumentationPart) error {
 		return badRequest("Invalid status code '" + c + "'")
 	}
 	return checkProperties(p.Properties)
-}
-
-// propertiesText returns the properties of a part, an object or the text of one, as JSON text.
-func propertiesText(n yaml.Node) (string, error) {
-	var v any
-	if err := n.Decode(&v); err != nil {
-		return "", err
-	}
-	if text, ok := v.(string); ok {
-		return text, nil
-	}
-	text, err := json.Marshal(v)
-	return string(text), err
 }

@@ -85,7 +85,7 @@ func (s *RestAPIs) PutMethod(ctx context.Context, in *apigateway.PutMethodInput)
 		if r.Value.Methods[m.HTTPMethod] != nil {
 			return nil, apigateway.ConflictException("Method already exists for this resource")
 		}
-		if err := s.checkMethod(tx, owner, m); err != nil {
+		if err := checkMethod(storedReferences(tx, owner), m); err != nil {
 			return nil, err
 		}
 		if r.Value.Methods == nil {
@@ -99,30 +99,46 @@ func (s *RestAPIs) PutMethod(ctx context.Context, in *apigateway.PutMethodInput)
 // authorizationTypes are the ways to authorize a method.
 var authorizationTypes = []string{"NONE", "AWS_IAM", "CUSTOM", "COGNITO_USER_POOLS"}
 
+// references finds what methods refer to. Errors match store.ErrNotFound for what is not there.
+type references struct {
+	authorizer func(id string) (model.Authorizer, error)
+	validator  func(id string) error
+	model      func(name string) error
+}
+
+// storedReferences finds what an API has.
+func storedReferences(tx *store.Tx, owner store.Scope) references {
+	return references{
+		authorizer: func(id string) (model.Authorizer, error) { return authorizers.Get(tx, owner, id) },
+		validator:  func(id string) error { _, err := validators.Get(tx, owner, id); return err },
+		model:      func(name string) error { _, err := models.Get(tx, owner, name); return err },
+	}
+}
+
 // checkMethod judges a method as a whole, after all patches (aws-behaviour-recorded,
 // section 4). With a type that needs no authorizer, an authorizer id is not stored.
-func (s *RestAPIs) checkMethod(tx *store.Tx, owner store.Scope, m *model.Method) error {
+func checkMethod(refs references, m *model.Method) error {
 	if !slices.Contains(authorizationTypes, m.AuthorizationType) {
 		return badRequest("Invalid authorization type specified. Valid options are NONE,AWS_IAM,CUSTOM,COGNITO_USER_POOLS")
 	}
-	if err := checkAuthorizer(tx, owner, m); err != nil {
+	if err := checkAuthorizer(refs, m); err != nil {
 		return err
 	}
 	if m.RequestValidatorID != "" {
-		if _, err := validators.Get(tx, owner, m.RequestValidatorID); err != nil {
+		if err := refs.validator(m.RequestValidatorID); err != nil {
 			return operation.OrElse(err, badRequest("Invalid Request Validator identifier specified"))
 		}
 	}
 	for _, contentType := range slices.Sorted(maps.Keys(m.RequestModels)) {
 		name := m.RequestModels[contentType]
-		if _, err := models.Get(tx, owner, name); err != nil {
+		if err := refs.model(name); err != nil {
 			return operation.OrElse(err, badRequest("Invalid model identifier specified: "+name))
 		}
 	}
 	return checkRequestParameters(m.RequestParameters)
 }
 
-func checkAuthorizer(tx *store.Tx, owner store.Scope, m *model.Method) error {
+func checkAuthorizer(refs references, m *model.Method) error {
 	if m.AuthorizationType != "CUSTOM" && m.AuthorizationType != "COGNITO_USER_POOLS" {
 		m.AuthorizerID = ""
 		return nil
@@ -131,7 +147,7 @@ func checkAuthorizer(tx *store.Tx, owner store.Scope, m *model.Method) error {
 	if m.AuthorizerID == "" {
 		return invalid
 	}
-	a, err := authorizers.Get(tx, owner, m.AuthorizerID)
+	a, err := refs.authorizer(m.AuthorizerID)
 	if err != nil {
 		return operation.OrElse(err, invalid)
 	}
@@ -189,7 +205,7 @@ func (s *RestAPIs) UpdateMethod(ctx context.Context, in *apigateway.UpdateMethod
 				return err
 			}
 		}
-		if err := s.checkMethod(tx, operation.Scope(ctx).Of(ref.api), m); err != nil {
+		if err := checkMethod(storedReferences(tx, operation.Scope(ctx).Of(ref.api)), m); err != nil {
 			return err
 		}
 		out = wireMethod(m)
@@ -296,7 +312,7 @@ func (s *RestAPIs) PutMethodResponse(ctx context.Context, in *apigateway.PutMeth
 			return apigateway.ConflictException("Response already exists for this resource")
 		}
 		r := &model.MethodResponse{StatusCode: *in.StatusCode, ResponseParameters: in.ResponseParameters, ResponseModels: in.ResponseModels}
-		if err := checkMethodResponse(tx, operation.Scope(ctx).Of(ref.api), r); err != nil {
+		if err := checkMethodResponse(storedReferences(tx, operation.Scope(ctx).Of(ref.api)), r); err != nil {
 			return err
 		}
 		if m.MethodResponses == nil {
@@ -309,7 +325,7 @@ func (s *RestAPIs) PutMethodResponse(ctx context.Context, in *apigateway.PutMeth
 	return out, err
 }
 
-func checkMethodResponse(tx *store.Tx, owner store.Scope, r *model.MethodResponse) error {
+func checkMethodResponse(refs references, r *model.MethodResponse) error {
 	for _, key := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
 		if _, err := expression.ParseResponseDeclaration(key, strconv.FormatBool(r.ResponseParameters[key])); err != nil {
 			return badRequest(err.Error())
@@ -317,7 +333,7 @@ func checkMethodResponse(tx *store.Tx, owner store.Scope, r *model.MethodRespons
 	}
 	for _, contentType := range slices.Sorted(maps.Keys(r.ResponseModels)) {
 		name := r.ResponseModels[contentType]
-		if _, err := models.Get(tx, owner, name); err != nil {
+		if err := refs.model(name); err != nil {
 			return operation.OrElse(err, badRequest("Invalid model identifier specified: "+name))
 		}
 	}
@@ -363,7 +379,7 @@ func (s *RestAPIs) UpdateMethodResponse(ctx context.Context, in *apigateway.Upda
 			}
 		}
 		out = wireMethodResponse(r)
-		return checkMethodResponse(tx, operation.Scope(ctx).Of(ref.api), r)
+		return checkMethodResponse(storedReferences(tx, operation.Scope(ctx).Of(ref.api)), r)
 	})
 	return out, err
 }

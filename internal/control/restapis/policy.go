@@ -1,20 +1,19 @@
 package restapis
 
 import (
-	"encoding/json"
 	"strings"
 
+	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/model"
 )
 
-// checkPolicy refuses a resource policy that is not a JSON object; "" is no policy.
+// checkPolicy refuses a resource policy that could not be evaluated; "" is no policy.
 func checkPolicy(policy string) error {
 	if policy == "" {
 		return nil
 	}
-	var object map[string]json.RawMessage
-	if json.Unmarshal([]byte(policy), &object) != nil || object["Statement"] == nil {
-		return badRequest("Invalid policy document. Please check the policy syntax and ensure that Principals are valid.")
+	if _, err := iampolicy.Parse(policy, iampolicy.Resource); err != nil {
+		return badRequest("Invalid policy document. Please check the policy syntax and ensure that Principals are valid.").Because(err)
 	}
 	return nil
 }

@@ -31,7 +31,7 @@ import (
 //	== a name: what follows is a test of that name
 //	> METHOD /path {"a": "body"}
 //	< STATUS {"the": "whole answer"}
-//	< STATUS Code: message
+//	< STATUS Code: message (line feeds and tabs written \n and \t)
 //	< STATUS "<_>"        (any answer)
 //	< STATUS -            (an answer without a body)
 //
@@ -122,7 +122,7 @@ func (w *wire) step(t *testing.T, line int, request, want string, bound map[stri
 			t.Errorf("line %d: %s %s: %s\n got %s\nwant %s", line, method, target, where, a.body, text)
 		}
 	default:
-		if got := a.code + ": " + a.message; got != text {
+		if got := a.code + ": " + strings.NewReplacer("\n", `\n`, "\t", `\t`).Replace(a.message); got != text {
 			t.Errorf("line %d: %s %s\n got %s\nwant %s", line, method, target, got, text)
 		}
 	}

@@ -62,6 +62,7 @@ func TestEveryOperation(t *testing.T) {
 	s.keys(api)
 	s.links()
 	s.tagsAndAccount(api)
+	s.imported()
 	s.deleteAPI(api)
 	// UpdateUsage needs a plan with a quota and requests: internal/server's usage test has both.
 	elsewhere := []string{"UpdateUsage"}
