@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"gatehouse/internal/lang/awsuri"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
@@ -37,7 +38,8 @@ func withPath(m expression.Mapping) (plan.Mapped, error) {
 }
 
 // compileIntegration compiles what answers a method, with the stage's variables in place.
-func compileIntegration(s *plan.Stage, i *model.Integration, with Backends) (*plan.Integration, error) {
+func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with Backends) (*plan.Integration, error) {
+	i := m.Integration
 	kind, ok := integrationTypes[i.Type]
 	if !ok {
 		return nil, fmt.Errorf("integration type %q: no such type", i.Type)
@@ -59,7 +61,7 @@ func compileIntegration(s *plan.Stage, i *model.Integration, with Backends) (*pl
 		if err != nil {
 			return nil, err
 		}
-		if m.To == expression.ToHeader && refusedHeader(m.Name) {
+		if m.To == expression.ToHeader && refusedHeader(kind, m.Name) {
 			out.Broken = m.Name + " header already present"
 		}
 		mapped, err := withPath(m)
@@ -75,18 +77,34 @@ func compileIntegration(s *plan.Stage, i *model.Integration, with Backends) (*pl
 		}
 		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Template: t})
 	}
-	if kind == plan.HTTP || kind == plan.HTTPProxy {
+	switch kind {
+	case plan.HTTP, plan.HTTPProxy:
 		compileAddress(s, i, out, with)
+	case plan.AWS, plan.AWSProxy:
+		compileService(s, r, m, out)
 	}
 	return out, compileResponses(i, out)
 }
 
-// refusedHeader reports whether a mapping onto the header fails every request
-// (routing-and-integrations, section 6.3).
-func refusedHeader(name string) bool {
+// compileService finds what an AWS or AWS_PROXY integration calls. What cannot be called
+// answers as the service does; it is no reason not to compile.
+func compileService(s *plan.Stage, r *model.Resource, m *model.Method, out *plan.Integration) {
+	u, err := awsuri.Parse(expression.ResolveStageVariables(m.Integration.URI, variablesOf(s)))
+	if err != nil {
+		out.Broken = brokenFunction
+		return
+	}
+	compileFunction(s, r, m.HTTPMethod, m.Integration, u, out)
+}
+
+// refusedHeader reports whether a mapping onto the header fails every request of an
+// integration (routing-and-integrations, section 6.3).
+func refusedHeader(kind plan.IntegrationType, name string) bool {
 	switch strings.ToLower(name) {
 	case "content-length", "transfer-encoding", "x-amzn-trace-id", "x-amzn-apigateway-api-id":
 		return true
+	case "authorization", "connection", "expect", "proxy-authenticate", "te":
+		return kind == plan.AWS || kind == plan.AWSProxy
 	}
 	return false
 }
@@ -97,7 +115,7 @@ const invalidEndpoint = "Invalid endpoint address"
 // compileAddress finds the backend. What cannot be called answers as the service does with
 // an invalid endpoint address; it is no reason not to compile.
 func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration, with Backends) {
-	uri := expression.ResolveStageVariables(i.URI, func(name string) (string, bool) { v, ok := s.Variables[name]; return v, ok })
+	uri := expression.ResolveStageVariables(i.URI, variablesOf(s))
 	if !strings.Contains(uri, "://") {
 		uri = "http://" + uri // a whole endpoint in a stage variable comes without a scheme
 	}

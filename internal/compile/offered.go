@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"gatehouse/internal/model"
+	"gatehouse/internal/plan"
 )
 
 // stageRefusal names a setting of the whole stage that no step enforces yet, "" when there
@@ -29,8 +30,14 @@ func methodRefusal(m *model.Method) string {
 		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
 	case i == nil:
 		return ""
-	case i.Type == "AWS" || i.Type == "AWS_PROXY":
-		return fmt.Sprintf("integration type %s is not offered yet", i.Type)
+	}
+	return ""
+}
+
+// serviceRefusal refuses AWS integrations with anything but a function.
+func serviceRefusal(i *plan.Integration) string {
+	if (i.Type == plan.AWS || i.Type == plan.AWSProxy) && i.Function == nil && i.Broken == "" {
+		return "AWS integrations with other services than Lambda are not offered yet"
 	}
 	return ""
 }

@@ -149,7 +149,10 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 		return nil, errors.New("no integration")
 	}
 	var err error
-	out.Integration, err = compileIntegration(s, m.Integration, with)
+	out.Integration, err = compileIntegration(s, r, m, with)
+	if err == nil && out.Refusal == "" {
+		out.Refusal = serviceRefusal(out.Integration)
+	}
 	return out, err
 }
 

@@ -78,6 +78,7 @@ type buffers struct {
 	received []byte // from the backend
 	peeked   []byte // of the request's body, for the web ACL
 	cacheKey []byte
+	fields   message.Header // of an event
 	log      executionLog
 }
 
@@ -140,12 +141,16 @@ func (x *exchange) end() {
 	if x.open {
 		x.answer.Close()
 	}
+	if s := x.streamed.fn; s != nil {
+		s.close()
+	}
 	x.unpeek()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
 	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey} {
 		*b = kept(*b)
 	}
+	next.fields = emptied(next.fields)
 	next.buffers.log.reset()
 	next.res.header = emptied(x.res.header)
 	next.res.body = x.res.own()

@@ -254,6 +254,7 @@ func (x *exchange) logChunk(chunk []byte) {
 func (x *exchange) finishLog() {
 	if r := x.refusal; r != nil {
 		x.log.failed = true
+		x.logEndpointBody()
 		if line := r.executionLine(x.contentType()); line != "" {
 			x.logFailure(line)
 		}
@@ -264,6 +265,9 @@ func (x *exchange) finishLog() {
 		x.logAnswer()
 	}
 	x.logFailure("Method completed with status: ", strconv.Itoa(x.res.status))
+	if x.backend.requestID != "" {
+		x.logLine("AWS Integration Endpoint RequestId : ", x.backend.requestID)
+	}
 }
 
 // logAnswer tells what an integration answered.
@@ -274,9 +278,7 @@ func (x *exchange) logAnswer() {
 		return
 	}
 	if x.log.trace {
-		if x.backend.called {
-			x.logBody("Endpoint response body before transformations: ", x.log.received)
-		}
+		x.logEndpointBody()
 		body := x.res.body
 		if x.res.stream != nil {
 			body = x.log.received
@@ -289,6 +291,13 @@ func (x *exchange) logAnswer() {
 	x.logLine("Successfully completed execution")
 }
 
+// logEndpointBody tells the start of the backend's body.
+func (x *exchange) logEndpointBody() {
+	if x.log.trace && x.backend.called && (x.refusal == nil || len(x.log.received) > 0) {
+		x.logBody("Endpoint response body before transformations: ", x.log.received)
+	}
+}
+
 // executionLine words a refusal for the execution log (logging-and-metrics, section 2.2);
 // "" when the service has no line for it.
 func (r *Refusal) executionLine(contentType string) string {
@@ -296,6 +305,8 @@ func (r *Refusal) executionLine(contentType string) string {
 	var text configurationError
 	var templated causeError
 	switch {
+	case r.Line != "":
+		return r.Line
 	case errors.As(r.Cause, &certificate):
 		return "Access denied. Reason: " + certificate.Reason.String()
 	case r.Type == plan.Throttled || r.Type == plan.QuotaExceeded || r.Type == plan.InvalidAPIKey:

@@ -34,6 +34,16 @@ var proxyResponse = map[string]fate{
 	"authorization": pass, "www-authenticate": pass,
 }
 
+// functionResponse says what becomes of a field that a function behind AWS_PROXY answers.
+// Fields of the gateway's own are renamed: who reads them must not take the function's word.
+var functionResponse = map[string]fate{
+	"connection": remap, "content-length": remap, "date": remap, "server": remap,
+	"authorization": remap, "content-md5": remap, "max-forwards": remap, "user-agent": remap, "www-authenticate": remap,
+	"x-amzn-requestid": remap, "x-amz-apigw-id": remap, "x-amzn-trace-id": remap,
+	"transfer-encoding": drop, "expect": drop, "host": drop, "keep-alive": drop, "proxy-authenticate": drop, "proxy-connection": drop,
+	"te": drop, "trailer": drop, "upgrade": drop, "via": drop,
+}
+
 // mappedRequest says what becomes of a field that a mapping sets on a request to an HTTP
 // backend. Those that are refused are found at compilation.
 var mappedRequest = map[string]fate{

@@ -6,6 +6,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
@@ -196,18 +197,27 @@ func (x *exchange) isCredential(f message.Field) bool {
 
 // addForwarded tells the backend who called, and how (routing-and-integrations, section 6.4).
 func (x *exchange) addForwarded(req *upstream.Request) {
-	conn := x.req.Conn
-	address := conn.Remote.Addr().String()
-	if before := x.req.Header.Values("X-Forwarded-For"); len(before) > 0 {
-		address = joinList(before) + ", " + address
-	}
-	proto, port := "https", "443"
-	if conn.TLS == nil {
-		proto, port = "http", "80"
-	}
-	req.Header.Add("X-Forwarded-For", address)
+	port, proto := x.forwardedPort()
+	req.Header.Add("X-Forwarded-For", x.forwardedFor())
 	req.Header.Add("X-Forwarded-Port", port)
 	req.Header.Add("X-Forwarded-Proto", proto)
+}
+
+// forwardedFor is the value of X-Forwarded-For: what the client sent, and its address.
+func (x *exchange) forwardedFor() string {
+	address := x.req.Conn.Remote.Addr().String()
+	if x.req.Header.Has("X-Forwarded-For") {
+		address = joinList(x.req.Header.Values("X-Forwarded-For")) + ", " + address
+	}
+	return address
+}
+
+// forwardedPort gives X-Forwarded-Port and X-Forwarded-Proto.
+func (x *exchange) forwardedPort() (port, proto string) {
+	if x.req.Conn.TLS == nil {
+		return "80", "http"
+	}
+	return "443", "https"
 }
 
 func joinList(values []string) string {
@@ -333,7 +343,7 @@ func (x *exchange) proxyAnswer(i *plan.Integration) error {
 	if !x.res.header.Has("Content-Type") {
 		x.res.header.Add("Content-Type", "application/json")
 	}
-	x.streamed = stream{resp: r}
+	x.streamed = stream{resp: r, length: r.Length, began: x.g.now().Add(-x.backend.latency)}
 	x.res.stream = &x.streamed
 	return nil
 }

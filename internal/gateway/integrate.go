@@ -17,6 +17,9 @@ type backendFacts struct {
 	latency time.Duration
 	status  int    // of the backend's answer; 0 when there was none
 	problem string // $context.integrationErrorMessage
+
+	answered  int    // the status that a function behind AWS_PROXY answered; else 0
+	requestID string // of the AWS endpoint
 }
 
 // maxBody is the largest body of a buffered request or response, in bytes.
@@ -28,8 +31,10 @@ func (x *exchange) integrate(ctx context.Context) error {
 	if i.Broken != "" {
 		return misconfigured("integration-broken", i.Broken)
 	}
-	if err := x.checkBodyMappings(i); err != nil {
-		return err
+	if i.Type != plan.AWSProxy { // which has no mappings
+		if err := x.checkBodyMappings(i); err != nil {
+			return err
+		}
 	}
 	switch i.Type {
 	case plan.Mock:
@@ -38,6 +43,10 @@ func (x *exchange) integrate(ctx context.Context) error {
 		return x.proxy(ctx, i)
 	case plan.HTTP:
 		return x.callHTTP(ctx, i)
+	case plan.AWSProxy:
+		return x.answerFromFunction(ctx, i)
+	case plan.AWS:
+		return x.callFunction(ctx, i)
 	}
 	return notOffered("integration type")
 }
@@ -109,9 +118,13 @@ func selectResponse(i *plan.Integration, value string, status int) (*plan.Integr
 		}
 	}
 	if i.Default == nil {
-		return nil, misconfigured("no-output-mapping", "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: "+itoa(status))
+		return nil, noOutputMapping(status)
 	}
 	return i.Default, nil
+}
+
+func noOutputMapping(status int) *Refusal {
+	return misconfigured("no-output-mapping", "No match for output mapping and no default output mapping configured. Endpoint Response Status Code: "+itoa(status))
 }
 
 // finish answers with an integration response: status, mapped header fields, and the

@@ -34,6 +34,9 @@ type Refusal struct {
 	// Reason says for the log why the request was refused, in a bounded set of words.
 	Reason string
 
+	// Line is what the execution log says; "" lets the type and the cause say it.
+	Line string
+
 	// Cause is for the log only; it may be nil.
 	Cause error
 }

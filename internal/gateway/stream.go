@@ -3,13 +3,19 @@ package gateway
 import (
 	"errors"
 	"io"
+	"time"
 
 	"gatehouse/internal/http1/upstream"
+	"gatehouse/internal/message"
 )
 
-// stream is a backend's body that is passed on as it arrives.
+// stream is a backend's body that is passed on as it arrives: an HTTP backend's, or a
+// function's.
 type stream struct {
-	resp *upstream.Response
+	resp   *upstream.Response
+	fn     *functionStream
+	length int64     // in bytes, -1 when it is not known
+	began  time.Time // when the backend was called
 
 	// before was read of the body already; ended is then how it ended, if it did.
 	before []byte
@@ -25,16 +31,32 @@ func (s *stream) next() ([]byte, error) {
 	if s.ended != nil {
 		return nil, s.ended
 	}
+	if s.fn != nil {
+		return s.fn.Next()
+	}
 	return s.resp.Next()
+}
+
+// trailer returns what follows the body.
+func (s *stream) trailer() message.Header {
+	if s.fn != nil {
+		return nil
+	}
+	return s.resp.Trailer
 }
 
 // respondStream sends the head and passes the backend's body on. When the backend breaks
 // off, so does the answer: the client must see that it is not complete.
 func (x *exchange) respondStream() {
 	s := x.res.stream
-	r := s.resp
-	if x.w.WriteHead(x.res.status, x.res.header, r.Length) != nil {
+	if x.w.WriteHead(x.res.status, x.res.header, s.length) != nil {
 		return
+	}
+	if x.method.Integration.Stream {
+		defer func() { x.backend.latency = x.g.now().Sub(s.began) }() // it spans the stream
+		if x.w.Flush() != nil {
+			return
+		}
 	}
 	for {
 		logged := len(s.before) > 0
@@ -60,12 +82,12 @@ func (x *exchange) respondStream() {
 				x.w.Abort()
 				return
 			}
-			if len(r.Trailer) > 0 {
-				x.w.WriteTrailer(r.Trailer)
+			if t := s.trailer(); len(t) > 0 {
+				x.w.WriteTrailer(t)
 			}
 			return
 		}
-		if r.Length < 0 || x.method.Integration.Stream {
+		if s.length < 0 || x.method.Integration.Stream {
 			if x.w.Flush() != nil {
 				return
 			}

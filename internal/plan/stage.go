@@ -172,6 +172,10 @@ type Integration struct {
 	URI        *expression.URI  // path and query of the backend, HTTP types
 	FixedURI   string           // the same when it has no placeholder
 
+	// Function is the Lambda function that answers; nil for all but AWS and AWSProxy, and
+	// for those that call another service.
+	Function *Function
+
 	// Parameters are the request parameter mappings, in order of their keys.
 	Parameters []Mapped
 
