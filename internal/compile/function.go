@@ -2,12 +2,9 @@ package compile
 
 import (
 	"errors"
-	"maps"
-	"slices"
 
 	"gatehouse/internal/lang/awsuri"
 	"gatehouse/internal/lang/expression"
-	"gatehouse/internal/lang/ojson"
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
 )
@@ -34,7 +31,7 @@ func compileFunction(s *plan.Stage, r *model.Resource, verb string, i *model.Int
 	}
 	out.Function = &plan.Function{
 		ARN: f.ARN, Qualified: f.Qualifier != "", Host: u.Host(), URL: "https://" + u.Host() + u.Path, Source: sourceARN(s, r, verb),
-		Credentials: expression.ResolveStageVariables(i.Credentials, variablesOf(s)), StageVariables: variablesJSON(s.Variables),
+		Credentials: expression.ResolveStageVariables(i.Credentials, variablesOf(s)),
 	}
 	return true
 }
@@ -49,20 +46,4 @@ func sourceARN(s *plan.Stage, r *model.Resource, verb string) string {
 // variablesOf looks a stage's variables up.
 func variablesOf(s *plan.Stage) func(name string) (string, bool) {
 	return func(name string) (string, bool) { v, ok := s.Variables[name]; return v, ok }
-}
-
-// variablesJSON is the member stageVariables of a proxy event.
-func variablesJSON(vars map[string]string) string {
-	if len(vars) == 0 {
-		return "null"
-	}
-	b := []byte{'{'}
-	for _, name := range slices.Sorted(maps.Keys(vars)) {
-		if len(b) > 1 {
-			b = append(b, ',')
-		}
-		b = ojson.AppendQuoted(b, name, ojson.Smart)
-		b = ojson.AppendQuoted(append(b, ':'), vars[name], ojson.Smart)
-	}
-	return string(append(b, '}'))
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"crypto/tls"
 	"strconv"
 	"strings"
@@ -121,6 +122,8 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.trace.root, true
 	case variable.IntegrationError:
 		return x.backend.problem, true
+	case variable.AWSEndpointRequestID, variable.IntegrationRequestID:
+		return x.backend.requestID, true
 	}
 	return x.stageText(id)
 }
@@ -198,7 +201,10 @@ func (x *exchange) number(id variable.ID) (int64, bool) {
 		return x.g.now().Sub(x.start).Milliseconds(), true
 	case variable.IntegrationLatency:
 		return x.backend.latency.Milliseconds(), x.backend.called
-	case variable.IntegrationStatus, variable.IntegrationAPIStatus:
+	case variable.IntegrationStatus:
+		n := cmp.Or(x.backend.answered, x.backend.status)
+		return int64(n), n != 0
+	case variable.IntegrationAPIStatus:
 		return int64(x.backend.status), x.backend.status != 0
 	}
 	return 0, false

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"encoding/base64"
 	"maps"
 	"slices"
 	"strconv"
@@ -15,6 +16,34 @@ import (
 // This file writes the parts that the events of Lambda proxy integrations and of REQUEST
 // authorizers share, with the order and the spelling of the service (routing-and-integrations,
 // section 8.1; authorizers, section 1.2). The two differ in what stands for an empty map.
+
+// appendProxyEvent appends the event of a Lambda proxy integration, payload format 1.0, its
+// members in the service's order (routing-and-integrations, section 8.1).
+func (x *exchange) appendProxyEvent(dst, body []byte) []byte {
+	dst = appendText(append(dst, `{"resource":`...), x.method.Resource.Path)
+	dst = appendText(append(dst, `,"path":`...), x.eventPath())
+	dst = appendText(append(dst, `,"httpMethod":`...), x.verb)
+	dst = appendEventHeader(append(dst, ','), x.eventHeader(), emptyIsNull)
+	dst = x.appendEventQuery(append(dst, ','), emptyIsNull)
+	dst = x.appendEventPath(append(dst, ','), emptyIsNull)
+	dst = x.appendEventStageVariables(append(dst, ','), emptyIsNull)
+	dst = x.appendRequestContext(append(dst, `,"requestContext":`...), true)
+	dst, encoded := x.appendEventBody(append(dst, `,"body":`...), body)
+	dst = append(dst, `,"isBase64Encoded":`...)
+	return append(strconv.AppendBool(dst, encoded), '}')
+}
+
+// appendEventBody appends the body: base64 when its type is one of the API's binary types.
+func (x *exchange) appendEventBody(dst, body []byte) (out []byte, encoded bool) {
+	if len(body) == 0 {
+		return append(dst, "null"...), false
+	}
+	if x.stage.Binary.Match(x.contentType()) {
+		dst = base64.StdEncoding.AppendEncode(append(dst, '"'), body)
+		return append(dst, '"'), true
+	}
+	return appendText(dst, string(body)), false
+}
 
 // What stands for an empty map: null in proxy events, {} in those of authorizers.
 const (
@@ -36,9 +65,10 @@ var knownInEvents = []string{"Authorization", "User-Agent"}
 
 // eventHeader returns the request's header as functions see it: the client's with its case,
 // Host, and what tells how the request came. A signature of the gateway's own is no business
-// of a function (routing-and-integrations, section 6.1).
+// of a function (routing-and-integrations, section 6.1). It is sorted by name, without regard
+// to case as HTTP compares names, and valid until the next part of an event is written.
 func (x *exchange) eventHeader() message.Header {
-	h := make(message.Header, 0, len(x.req.Header)+5)
+	h := x.fields[:0]
 	for _, f := range x.req.Header {
 		if fateOf(notInEvents, f.Name) == drop || x.isCredential(f) {
 			continue
@@ -50,74 +80,111 @@ func (x *exchange) eventHeader() message.Header {
 		}
 		h = append(h, f)
 	}
-	conn := x.req.Conn
-	proto, port := "https", "443"
-	if conn.TLS == nil {
-		proto, port = "http", "80"
-	}
-	address := conn.Remote.Addr().String()
-	if before := x.req.Header.Values("X-Forwarded-For"); len(before) > 0 {
-		address = joinList(before) + ", " + address
-	}
+	port, proto := x.forwardedPort()
 	h.Add("Host", x.req.Host)
 	h.Add("X-Amzn-Trace-Id", x.traceHeader())
-	h.Add("X-Forwarded-For", address)
+	h.Add("X-Forwarded-For", x.forwardedFor())
 	h.Add("X-Forwarded-Port", port)
 	h.Add("X-Forwarded-Proto", proto)
+	slices.SortStableFunc(h, func(a, b message.Field) int { return compareNames(a.Name, b.Name) })
+	x.fields = h
 	return h
 }
 
-// appendEventHeader appends "headers" and "multiValueHeaders": the last value of each name,
-// and all of them. Names that differ in case alone are different, as the client wrote them.
-func appendEventHeader(dst []byte, h message.Header, empty string) []byte {
-	return appendValueMaps(dst, `"headers":`, `,"multiValueHeaders":`, empty, func(yield func(name, value string)) {
-		for _, f := range h {
-			yield(f.Name, f.Value)
+// compareNames orders field names without regard to ASCII case.
+func compareNames(a, b string) int {
+	for i := 0; i < len(a) && i < len(b); i++ {
+		if x, y := lower(a[i]), lower(b[i]); x != y {
+			return int(x) - int(y)
 		}
-	})
+	}
+	return len(a) - len(b)
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		return c + 'a' - 'A'
+	}
+	return c
+}
+
+// appendEventHeader appends "headers" and "multiValueHeaders" of a sorted header: the last
+// value of each name, and all of them. A name is spelt as it came first.
+func appendEventHeader(dst []byte, h message.Header, empty string) []byte {
+	dst = appendGroups(append(dst, `"headers":`...), h, message.EqualName, false, empty)
+	return appendGroups(append(dst, `,"multiValueHeaders":`...), h, message.EqualName, true, empty)
 }
 
 // appendEventQuery appends "queryStringParameters" and "multiValueQueryStringParameters",
 // decoded.
 func (x *exchange) appendEventQuery(dst []byte, empty string) []byte {
-	return appendValueMaps(dst, `"queryStringParameters":`, `,"multiValueQueryStringParameters":`, empty, func(yield func(name, value string)) {
-		for name, value := range pairs(x.req.RawQuery) {
-			yield(unescapeQuery(name), unescapeQuery(value))
-		}
-	})
+	q := x.eventQuery()
+	dst = appendGroups(append(dst, `"queryStringParameters":`...), q, sameText, false, empty)
+	return appendGroups(append(dst, `,"multiValueQueryStringParameters":`...), q, sameText, true, empty)
 }
 
-// appendValueMaps appends a map of last values and a map of all values, names in the order
-// of their first occurrence.
-func appendValueMaps(dst []byte, single, multi, empty string, each func(yield func(name, value string))) []byte {
-	var names []string
-	values := map[string][]string{}
-	each(func(name, value string) {
-		if _, seen := values[name]; !seen {
-			names = append(names, name)
-		}
-		values[name] = append(values[name], value)
-	})
-	dst = append(dst, single...)
-	if len(names) == 0 {
-		return append(append(append(dst, empty...), multi...), empty...)
+// manyPairs is the number of query parameters from which those of one name are brought
+// together by sorting: a long query must not cost its square.
+const manyPairs = 16
+
+// eventQuery returns the parameters of the query string, decoded, those of one name side by
+// side: in the order of their first occurrence, or of their names when there are many.
+func (x *exchange) eventQuery() message.Header {
+	h := x.fields[:0]
+	for k, v := range pairs(x.req.RawQuery) {
+		h = append(h, message.Field{Name: unescapeQuery(k), Value: unescapeQuery(v)})
 	}
-	for i, name := range names {
-		vs := values[name]
-		dst = appendText(appendName(dst, i, name), vs[len(vs)-1])
+	x.fields = h
+	if len(h) > manyPairs {
+		slices.SortStableFunc(h, func(a, b message.Field) int { return strings.Compare(a.Name, b.Name) })
+		return h
 	}
-	dst = append(append(dst, '}'), multi...)
-	for i, name := range names {
-		dst = append(appendName(dst, i, name), '[')
-		for k, v := range values[name] {
-			if k > 0 {
-				dst = append(dst, ',')
+	for i := range h {
+		for j, end := i+1, i+1; j < len(h); j++ {
+			if h[j].Name == h[i].Name {
+				f := h[j]
+				copy(h[end+1:j+1], h[end:j])
+				h[end] = f
+				end++
 			}
-			dst = appendText(dst, v)
 		}
-		dst = append(dst, ']')
+	}
+	return h
+}
+
+func sameText(a, b string) bool { return a == b }
+
+// appendGroups appends fields as a map, which has those of one name side by side: name to
+// last value, or, with all, to the list of all. A map without members is empty. A name is written as it came first.
+func appendGroups(dst []byte, fields message.Header, same func(a, b string) bool, all bool, empty string) []byte {
+	if len(fields) == 0 {
+		return append(dst, empty...)
+	}
+	sep := byte('{')
+	for i := 0; i < len(fields); {
+		end := i + 1
+		for end < len(fields) && same(fields[i].Name, fields[end].Name) {
+			end++
+		}
+		dst = appendText(append(dst, sep), fields[i].Name)
+		dst = append(dst, ':')
+		if all {
+			dst = appendList(dst, fields[i:end])
+		} else {
+			dst = appendText(dst, fields[end-1].Value)
+		}
+		sep, i = ',', end
 	}
 	return append(dst, '}')
+}
+
+func appendList(dst []byte, fields message.Header) []byte {
+	sep := byte('[')
+	for i := range fields {
+		dst = appendText(append(dst, sep), fields[i].Value)
+		sep = ','
+	}
+	return append(dst, ']')
 }
 
 // appendEventPath appends "pathParameters", with the escapes that the client used.
@@ -246,8 +313,15 @@ func (x *exchange) appendClientCert(dst []byte) []byte {
 	if x.client == nil || x.client.Leaf == nil {
 		return dst
 	}
-	f := forward.Fields(x.client.Leaf)
 	dst = append(dst, `,"clientCert":`...)
+	text := x.client.Memo(certificateJSON{}, func() any { return string(appendCertificate(nil, forward.Fields(x.client.Leaf))) })
+	return append(dst, text.(string)...)
+}
+
+// certificateJSON is the key under which a verdict keeps its certificate's form in events.
+type certificateJSON struct{}
+
+func appendCertificate(dst []byte, f forward.ClientCert) []byte {
 	dst = appendText(append(dst, `{"clientCertPem":`...), f.PEM)
 	dst = appendText(append(dst, `,"subjectDN":`...), f.SubjectDN)
 	dst = appendText(append(dst, `,"issuerDN":`...), f.IssuerDN)

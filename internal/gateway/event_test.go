@@ -41,9 +41,9 @@ func TestEventParts(t *testing.T) {
 	b = x.appendEventPath(append(b, '\n'), emptyIsNull)
 	b = x.appendEventStageVariables(append(b, '\n'), emptyIsNull)
 	b = x.appendRequestContext(append(b, '\n'), true)
-	want := `"headers":{"tEsT-HEADeR":"1","Authorization":"Bearer \"x\"","Accept":"b","Host":"api1.execute-api.us-east-1.example.com",` +
+	want := `"headers":{"Accept":"b","Authorization":"Bearer \"x\"","Host":"api1.execute-api.us-east-1.example.com","tEsT-HEADeR":"1",` +
 		`"X-Amzn-Trace-Id":"Root=1-5e5ff5c5-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0","X-Forwarded-For":"10.1.1.1, 192.0.2.1","X-Forwarded-Port":"80","X-Forwarded-Proto":"http"},` +
-		`"multiValueHeaders":{"tEsT-HEADeR":["1"],"Authorization":["Bearer \"x\""],"Accept":["a","b"],"Host":["api1.execute-api.us-east-1.example.com"],` +
+		`"multiValueHeaders":{"Accept":["a","b"],"Authorization":["Bearer \"x\""],"Host":["api1.execute-api.us-east-1.example.com"],"tEsT-HEADeR":["1"],` +
 		`"X-Amzn-Trace-Id":["Root=1-5e5ff5c5-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0"],"X-Forwarded-For":["10.1.1.1, 192.0.2.1"],"X-Forwarded-Port":["80"],"X-Forwarded-Proto":["http"]}
 "queryStringParameters":{"q":"two words","e":"é","none":""},"multiValueQueryStringParameters":{"q":["1","two words"],"e":["é"],"none":[""]}
 "pathParameters":{"id":"a%2Bb"}

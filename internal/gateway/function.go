@@ -20,7 +20,7 @@ func (x *exchange) answerFromFunction(ctx context.Context, i *plan.Integration) 
 	if err != nil {
 		return err
 	}
-	event := x.appendProxyEvent(make([]byte, 0, eventSize+len(body)+len(body)/2), body, i.Function.StageVariables)
+	event := x.appendProxyEvent(make([]byte, 0, eventSize+len(body)+len(body)/2), body)
 	call := x.functionCall(i, event)
 	if i.Stream {
 		return x.streamFromFunction(ctx, i, call)

@@ -13,7 +13,4 @@ type Function struct {
 
 	// Credentials is "", a role's ARN or invoke.CallerCredentials.
 	Credentials string
-
-	// StageVariables are the stage's, as the member of events: a JSON object or null.
-	StageVariables string
 }
