@@ -6,7 +6,6 @@ import (
 	"io"
 	"strconv"
 	"strings"
-	"time"
 
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
