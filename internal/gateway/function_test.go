@@ -60,7 +60,7 @@ func newBench(t testing.TB, m *model.Method, set func(*model.Stage, *model.Snaps
 	if set != nil {
 		set(&st, &snapshot)
 	}
-	s, err := compile.Stage("123456789012", "us-east-1", st, snapshot, compile.Limits{})
+	s, err := compile.Stage("123456789012", "us-east-1", st, snapshot, compile.Limits{}, compile.Backends{})
 	if err != nil {
 		t.Fatal(err)
 	}
