@@ -41,7 +41,7 @@ var commands = []command{
 	{"env", "print export lines that point AWS clients here", env},
 	{"backup", "write a backup of the store to a file", backup},
 	{"restore", "fill an empty data folder from a backup", restore},
-	{"truststore", "say what another trust store would mean to a domain name's clients", trustStore},
+	{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},
 	{"explain", "say how a recent request was answered, and why", explain},
 	{"waf", "try a web ACL on a request, or on the requests of a log", waf},
 	{"health", "ask a running server whether it is ready", health},

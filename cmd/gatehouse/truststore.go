@@ -5,60 +5,113 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 
 	"gatehouse/internal/server"
 )
 
-// trustStore runs "truststore plan DOMAIN s3://BUCKET/KEY": which CAs would come and go, what
-// is wrong with them, and which clients that were really seen would be locked out. It
-// changes nothing, and fails when all of them would be.
+const trustStoreUsage = `gatehouse truststore plan DOMAIN s3://BUCKET/KEY [--version V] [--json]
+       gatehouse truststore apply DOMAIN [s3://BUCKET/KEY] [--version V] [--force] [--json]
+       gatehouse truststore rollback DOMAIN [--force] [--json]
+       gatehouse truststore status DOMAIN [--json]`
+
+// trustStore runs the steps of a trust store's roll-out. "plan" says which CAs would come and go,
+// what is wrong with them, and which clients that were really seen would be locked out; it
+// changes nothing, and fails when all of them would be. "apply" puts a trust store in
+// force, the candidate when none is named, and refuses to lock out everybody without --force.
+// "rollback" returns to the one before. "status" shows how things stand.
 func trustStore(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse truststore plan DOMAIN s3://BUCKET/KEY", flag.ContinueOnError)
+	fs := flag.NewFlagSet("gatehouse truststore", flag.ContinueOnError)
 	fs.SetOutput(c.err)
+	fs.Usage = func() { fmt.Fprintln(c.err, "usage: "+trustStoreUsage) }
 	version := fs.String("version", "", "the object's version; the current one by default")
+	force := fs.Bool("force", false, "also when every client that was seen lately is locked out")
 	asJSON := fs.Bool("json", false, "print JSON")
-	if len(c.args) == 0 || c.args[0] != "plan" {
-		return fmt.Errorf("%w: gatehouse truststore plan DOMAIN s3://BUCKET/KEY [--version V] [--json]", errUsage)
+	words, err := interspersed(fs, c.args)
+	if err != nil {
+		return err
 	}
-	var words []string
-	for rest := c.args[1:]; len(rest) > 0; rest = fs.Args() {
-		if err := fs.Parse(rest); err != nil {
-			return fmt.Errorf("%w: %w", errUsage, err)
+	if len(words) < 2 {
+		return fmt.Errorf("%w: %s", errUsage, trustStoreUsage)
+	}
+	q := url.Values{"domain": {words[1]}}
+	if *version != "" {
+		q.Set("version", *version)
+	}
+	if *force {
+		q.Set("force", "true")
+	}
+	out := printer{c.stdout, *asJSON}
+	switch step := fmt.Sprint(words[0], " ", len(words)); step {
+	case "plan 3":
+		q.Set("uri", words[2])
+		return show[server.TrustStorePlan](ctx, c, out, http.MethodGet, q)
+	case "apply 3":
+		q.Set("action", "apply")
+		q.Set("uri", words[2])
+		return show[server.TrustStoreState](ctx, c, out, http.MethodPost, q)
+	case "apply 2":
+		q.Set("action", "enforce")
+		return show[server.TrustStoreState](ctx, c, out, http.MethodPost, q)
+	case "rollback 2":
+		q.Set("action", "rollback")
+		return show[server.TrustStoreState](ctx, c, out, http.MethodPost, q)
+	case "status 2":
+		return show[server.TrustStoreState](ctx, c, out, http.MethodGet, q)
+	}
+	return fmt.Errorf("%w: got %q; %s", errUsage, words, trustStoreUsage)
+}
+
+// interspersed parses flags that may come before, between and after words.
+func interspersed(fs *flag.FlagSet, args []string) (words []string, err error) {
+	for {
+		if err := fs.Parse(args); err != nil {
+			return nil, fmt.Errorf("%w: %w", errUsage, err)
 		}
-		if fs.NArg() > 0 { // flags may come after the words
-			words = append(words, fs.Arg(0))
-			if err := fs.Parse(fs.Args()[1:]); err != nil {
-				return fmt.Errorf("%w: %w", errUsage, err)
-			}
+		if args = fs.Args(); len(args) == 0 {
+			return words, nil
 		}
+		words, args = append(words, args[0]), args[1:]
 	}
-	if len(words) != 2 {
-		return fmt.Errorf("%w: want a domain name and s3://BUCKET/KEY, got %q", errUsage, words)
-	}
+}
+
+// A printer prints for people, or JSON.
+type printer struct {
+	to     io.Writer
+	asJSON bool
+}
+
+// An answer of the server that people may read.
+type answer interface {
+	Print(line func(format string, args ...any))
+	Err() error
+}
+
+// show asks the server and prints its answer.
+func show[T answer](ctx context.Context, c *invocation, out printer, method string, q url.Values) error {
 	cl, err := newClient(c.environ)
 	if err != nil {
 		return err
 	}
-	q := url.Values{"domain": {words[0]}, "uri": {words[1]}, "version": {*version}}
-	body, err := cl.call(ctx, http.MethodGet, "/_gatehouse/truststore?"+q.Encode(), nil, 0)
+	body, err := cl.call(ctx, method, "/_gatehouse/truststore?"+q.Encode(), nil, 0)
 	if err != nil {
 		return err
 	}
 	defer body.Close()
-	var plan server.TrustStorePlan
-	if err := json.NewDecoder(body).Decode(&plan); err != nil {
+	var got T
+	if err := json.NewDecoder(body).Decode(&got); err != nil {
 		return fmt.Errorf("reading the answer: %w", err)
 	}
-	if *asJSON {
-		enc := json.NewEncoder(c.stdout)
+	if out.asJSON {
+		enc := json.NewEncoder(out.to)
 		enc.SetIndent("", "  ")
-		if err := enc.Encode(plan); err != nil {
+		if err := enc.Encode(got); err != nil {
 			return err
 		}
-		return plan.Err()
+		return got.Err()
 	}
-	plan.Print(func(format string, args ...any) { fmt.Fprintf(c.stdout, format+"\n", args...) })
-	return plan.Err()
+	got.Print(func(format string, args ...any) { fmt.Fprintf(out.to, format+"\n", args...) })
+	return got.Err()
 }

@@ -16,6 +16,7 @@ import (
 var (
 	certificates = store.Collection[model.Certificate]{Kind: model.KindCertificate}
 	trustStores  = store.Collection[model.TrustStore]{Kind: model.KindTrustStore}
+	tagDocuments = store.Collection[model.TagDocument]{Kind: model.KindTagDocument}
 )
 
 // compileDomain compiles a domain name with its mappings, certificate and trust store.
@@ -61,7 +62,13 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 			return compileError{fmt.Errorf("tag %s: %w", forward.Tag, err)}
 		}
 	}
+	settings, err := tagDocuments.Get(tx, u.scope().Of(u.id), trust.TagSettings)
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	out.Settings = settings.Data
 	if d.MutualTLS != nil {
+		out.Optional = d.Tags[trust.TagClient] == "optional"
 		if out.Trust, err = c.trustOf(tx, u, d); err != nil {
 			return err
 		}
@@ -75,9 +82,51 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 // trustOf puts the domain's current trust store in force. The store object of a domain
 // lives on, so that open connections are judged again.
 func (c *Compiler) trustOf(tx *store.Tx, u unit, d model.DomainName) (*trust.Store, error) {
-	doc, err := trustStores.Get(tx, u.scope().Of(u.id), model.CurrentTrustStore)
+	bundle, err := c.bundle(tx, u, model.CurrentTrustStore)
+	if err == nil && bundle == nil {
+		err = compileError{errors.New("its trust store was not copied")}
+	}
+	if err != nil {
+		return nil, err
+	}
+	candidate, err := c.bundle(tx, u, model.CandidateTrustStore)
+	if err != nil {
+		return nil, err
+	}
+	next := trust.Snapshot{Bundle: bundle, Candidate: candidate, Optional: d.Tags[trust.TagClient] == "optional"}
+	s := c.trusts[u.id]
+	if s == nil {
+		s = trust.NewStore(&next)
+		c.trusts[u.id] = s
+		return s, nil
+	}
+	s.Update(func(old *trust.Snapshot) *trust.Snapshot {
+		if old == nil {
+			return &next
+		}
+		n := next
+		n.Revocation = old.Revocation
+		if same(old.Bundle, n.Bundle) {
+			n.Bundle = old.Bundle // with what it has learnt
+		}
+		if same(old.Candidate, n.Candidate) {
+			n.Candidate = old.Candidate
+		}
+		if n == *old {
+			return old
+		}
+		return &n
+	})
+	return s, nil
+}
+
+func same(a, b *trust.Bundle) bool { return a != nil && b != nil && a.SHA256 == b.SHA256 }
+
+// bundle parses one of the kept trust stores of a domain name; nil when it has none of this id.
+func (c *Compiler) bundle(tx *store.Tx, u unit, id string) (*trust.Bundle, error) {
+	doc, err := trustStores.Get(tx, u.scope().Of(u.id), id)
 	if errors.Is(err, store.ErrNotFound) {
-		return nil, compileError{errors.New("its trust store was not copied")}
+		return nil, nil
 	}
 	if err != nil {
 		return nil, err
@@ -86,24 +135,7 @@ func (c *Compiler) trustOf(tx *store.Tx, u unit, d model.DomainName) (*trust.Sto
 	if err != nil {
 		return nil, compileError{fmt.Errorf("trust store %s: %w", doc.URI, err)}
 	}
-	s := c.trusts[u.id]
-	if s == nil {
-		s = trust.NewStore(&trust.Snapshot{Bundle: bundle})
-		c.trusts[u.id] = s
-		return s, nil
-	}
-	if now := s.Load(); now == nil || now.Bundle.SHA256 != bundle.SHA256 {
-		// What else is in the snapshot stays, revocation above all.
-		s.Update(func(old *trust.Snapshot) *trust.Snapshot {
-			n := trust.Snapshot{}
-			if old != nil {
-				n = *old
-			}
-			n.Bundle = bundle
-			return &n
-		})
-	}
-	return s, nil
+	return bundle, nil
 }
 
 // certificateOf loads the key pair that the domain presents; nil when it has none, the

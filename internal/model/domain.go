@@ -36,14 +36,38 @@ type MutualTLS struct {
 	TruststoreWarnings []string `json:"truststoreWarnings,omitempty"`
 }
 
-// TrustStore is the copy of a trust store object, made by the call that named it:
-// later changes of the object do not act until the next such call.
+// TrustStore is the copy of a trust store object, made by the call that named it, or when
+// the object changed where it is followed.
 type TrustStore struct {
 	PEM       string    `json:"pem"`
 	URI       string    `json:"uri"`
+	Named     string    `json:"named,omitempty"`     // the version that was asked for; "" is the latest
 	VersionID string    `json:"versionId,omitempty"` // the version that was read, even when none was named
 	ETag      string    `json:"etag,omitempty"`
 	CopiedAt  time.Time `json:"copiedAt"`
+	// Passed is the ETag and version of a followed object that was rolled back from: it is
+	// not taken again before it changes.
+	Passed string `json:"passed,omitempty"`
+}
+
+// State names what was read, to tell whether an object has changed since.
+func (t TrustStore) State() string { return t.ETag + " " + t.VersionID }
+
+// TagDocument is the copy of a document that a tag names, made by the call that set the tag.
+type TagDocument struct {
+	Data      []byte    `json:"data"`
+	URI       string    `json:"uri"`
+	VersionID string    `json:"versionId,omitempty"`
+	ETag      string    `json:"etag,omitempty"`
+	CopiedAt  time.Time `json:"copiedAt"`
+}
+
+// Weakening records that a control was made weaker by tags.
+type Weakening struct {
+	ARN  string    `json:"arn"`
+	What string    `json:"what"`
+	By   string    `json:"by"` // ARN of the caller
+	At   time.Time `json:"at"`
 }
 
 // BasePathMapping leads a base path of a domain name to a stage.

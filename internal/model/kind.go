@@ -27,7 +27,9 @@ const (
 	KindUsagePlanKey      Kind = "usageplankey"      // UsagePlanKey [UsagePlan], id is the key's
 	KindVPCLink           Kind = "vpclink"           // VPCLink
 	KindCertificate       Kind = "certificate"       // Certificate (ACM), id is the last part of the ARN
-	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: the PEM copied at the update call
+	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: copies of trust store objects
+	KindTagDocument       Kind = "tagdocument"       // TagDocument [DomainName]: copies of documents that tags name, id is the tag
+	KindWeakening         Kind = "weakening"         // Weakening, id is the resource's ARN
 	KindLogGroup          Kind = "loggroup"          // LogGroup
 	KindFunction          Kind = "function"          // Function (Lambda), id is the name
 	KindLayer             Kind = "layer"             // Layer (Lambda), id is the name
@@ -49,5 +51,9 @@ func ClientCertificateUsers(account, region, id string) string {
 // the host of the integration's URI.
 const LinkTargetTag = "gatehouse:target"
 
-// CurrentTrustStore is the id of the one TrustStore document of a domain name.
-const CurrentTrustStore = "current"
+// The ids of the TrustStore documents of a domain name.
+const (
+	CurrentTrustStore   = "current"   // decides
+	PreviousTrustStore  = "previous"  // decided before; what a rollback returns to
+	CandidateTrustStore = "candidate" // in roll-out: judged beside the current one, for the log
+)

@@ -34,6 +34,7 @@ type Decision struct {
 	Path              string        `json:"path"`
 	ClientCertificate string        `json:"clientCertificateSha256,omitempty"` // hexadecimal
 	ClientRefusal     string        `json:"clientCertificateRefusal,omitempty"`
+	CandidateRefusal  string        `json:"candidateTrustStoreRefusal,omitempty"` // what the trust store in roll-out would say
 	Latency           time.Duration `json:"latencyNanoseconds"`
 	IntegrationStatus int           `json:"integrationStatus,omitempty"`
 }
@@ -174,6 +175,7 @@ type slot struct {
 	fingerprint [sha256.Size]byte
 	certificate bool
 	refusal     trust.Reason
+	candidate   trust.Reason
 }
 
 // The texts of a slot.
@@ -211,13 +213,16 @@ func (s *slot) set(r *gateway.Record) {
 	s.add(textHost, r.Host, maxHost)
 	s.add(textPath, r.Path, maxPath)
 	s.time, s.latency, s.status, s.integration = r.Start, r.Latency, r.Status, r.IntegrationStatus
-	s.certificate, s.refusal = false, trust.OK
+	s.certificate, s.refusal, s.candidate = false, trust.OK, trust.OK
 	if c := r.Client; c != nil {
 		if c.Leaf != nil {
 			s.certificate, s.fingerprint = true, fingerprint(c)
 		}
 		if c.Refusal != nil {
 			s.refusal = c.Refusal.Reason
+		}
+		if c.Candidate != nil {
+			s.candidate = c.Candidate.Reason
 		}
 	}
 }
@@ -251,7 +256,7 @@ func (s *slot) decision() Decision {
 	d := Decision{
 		Time: s.time, RequestID: text(textRequestID), ExtendedID: text(textExtendedID), Status: s.status, Reason: text(textReason),
 		Cause: text(textCause), API: text(textAPI), Stage: text(textStage), Method: text(textMethod), Resource: text(textResource),
-		Host: text(textHost), Path: text(textPath), ClientRefusal: s.refusal.Code(), Latency: s.latency, IntegrationStatus: s.integration,
+		Host: text(textHost), Path: text(textPath), ClientRefusal: s.refusal.Code(), CandidateRefusal: s.candidate.Code(), Latency: s.latency, IntegrationStatus: s.integration,
 	}
 	if s.certificate {
 		d.ClientCertificate = hex.EncodeToString(s.fingerprint[:])

@@ -49,11 +49,19 @@ type Domain struct {
 	// Trust judges client certificates; nil when the domain has no mutual TLS.
 	Trust *trust.Store
 
+	// Optional lets clients in that present no certificate, where Trust is set. The snapshots
+	// of Trust say the same.
+	Optional bool
+
 	// Forward hands the client's certificate to HTTP backends; "" does not.
 	Forward forward.Format
 
 	// Steering are the domain's tags that steer Gatehouse ("gatehouse:…").
 	Steering map[string]string
+
+	// Settings is the copied document that the tag gatehouse:revocation-settings names; nil
+	// without one.
+	Settings []byte
 
 	// Mappings are in the order in which they are tried: longest base path first, the
 	// empty one last.

@@ -19,8 +19,11 @@ import (
 
 // Check does what start-up does on a copy of the data and reports every problem it finds to
 // w. It changes nothing. The error says how many there were.
+//
+// Warnings are printed too, and are no problems: ways around mutual TLS, weakened controls.
 func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 	found := 0
+	warn := func(text string) { fmt.Fprintln(w, "warning: "+text) }
 	report := func(place string, err error) {
 		if err != nil {
 			found++
@@ -29,9 +32,9 @@ func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 	}
 	checkPorts(c, report)
 	if c.Store != "" {
-		checkDatabase(ctx, c, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile}, report)
+		checkDatabase(ctx, c, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile}, report, warn)
 	} else if checkFolder(c, report) {
-		checkCopy(ctx, c, report)
+		checkCopy(ctx, c, report, warn)
 	}
 	if found > 0 {
 		return fmt.Errorf("%d problems", found)
@@ -79,7 +82,7 @@ func checkFolder(c *config.Config, report func(string, error)) bool {
 }
 
 // checkCopy opens a copy of the database: opening the real one would migrate it.
-func checkCopy(ctx context.Context, c *config.Config, report func(string, error)) {
+func checkCopy(ctx context.Context, c *config.Config, report func(string, error), warn func(string)) {
 	dir, err := os.MkdirTemp("", "gatehouse-check-")
 	if err != nil {
 		report("temporary folder", err)
@@ -96,7 +99,7 @@ func checkCopy(ctx context.Context, c *config.Config, report func(string, error)
 		report("sealing key "+c.Key(), err)
 		return
 	}
-	checkDatabase(ctx, c, store.Options{Dir: dir}, report)
+	checkDatabase(ctx, c, store.Options{Dir: dir}, report, warn)
 }
 
 func copyFile(from, to string) error {
@@ -114,7 +117,7 @@ func copyFile(from, to string) error {
 }
 
 // checkDatabase opens a database and compiles everything in it.
-func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, report func(string, error)) {
+func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, report func(string, error), warn func(string)) {
 	place := "store in " + c.Data
 	st, err := store.Open(ctx, opts)
 	if err != nil {
@@ -143,10 +146,19 @@ func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, re
 		report("backends", err)
 		return
 	}
-	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), BackendRoots: roots, Publish: func(*plan.Plan) {}}
+	var compiled *plan.Plan
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), BackendRoots: roots, Publish: func(p *plan.Plan) { compiled = p }}
 	problems, err := compiler.Once(ctx)
 	report(place, err)
 	for _, p := range problems {
 		report(p.Unit, p.Err)
+	}
+	warnings := planWarnings(compiled)
+	report(place, st.View(ctx, func(tx *store.Tx) (err error) {
+		warnings, err = appendWeakenings(warnings, tx, time.Now())
+		return err
+	}))
+	for _, text := range warnings {
+		warn(text)
 	}
 }

@@ -22,6 +22,8 @@ import (
 	"gatehouse/internal/control/logs"
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/control/restapis"
+	"gatehouse/internal/control/steering"
+	"gatehouse/internal/control/tags"
 	"gatehouse/internal/control/usageplans"
 )
 
@@ -42,13 +44,10 @@ func (s *Server) openIdentities(ctx context.Context) (err error) {
 func (s *Server) Services() []schema.Bound {
 	return []schema.Bound{
 		apigateway.Bind(&apiGateway{
-			RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds())},
+			RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds()), Steering: s.steering},
 			ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
-			DomainNames: &domains.DomainNames{
-				Store: s.store, Suffix: s.config.DomainSuffix,
-				Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
-			},
+			DomainNames:        s.domainNames,
 		}),
 		wafv2.Bind(s.firewall.operations(s.store)),
 		acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
@@ -59,6 +58,17 @@ func (s *Server) Services() []schema.Bound {
 		lambda.Bind(&functionService{Functions: s.functions}),
 		sts.Bind(s.identities.STS()),
 	}
+}
+
+// openDomainNames makes what serves domain names, and judges the tags that steer them.
+func (s *Server) openDomainNames() {
+	s.domainNames = &domains.DomainNames{
+		Store: s.store, Suffix: s.config.DomainSuffix, Locks: s.locks,
+		Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
+	}
+	s.steering = &steering.Guard{Authorizer: s.identities, Judges: map[tags.Resource]steering.Judge{tags.DomainName: s.domainNames.JudgeTags}}
+	s.domainNames.Steering = s.steering
+	s.follower = newFollower(s, s.domainNames)
 }
 
 // managementAPI puts the control plane together.

@@ -102,12 +102,8 @@ func guard(t *testing.T, g *servertest.Gatehouse, name string, truststore []byte
 		t.Fatal(err)
 	}
 	version := d.upload(truststore)
-	cert, err := acm.NewFromConfig(g.AWS(t)).RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: &name})
-	if err != nil {
-		t.Fatal(err)
-	}
 	if _, err := d.c.CreateDomainName(ctx, &apigateway.CreateDomainNameInput{
-		DomainName: &name, RegionalCertificateArn: cert.CertificateArn, SecurityPolicy: types.SecurityPolicyTls12,
+		DomainName: &name, RegionalCertificateArn: aws.String(d.certificate(name)), SecurityPolicy: types.SecurityPolicyTls12,
 		EndpointConfiguration:   &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypeRegional}},
 		MutualTlsAuthentication: &types.MutualTlsAuthenticationInput{TruststoreUri: aws.String("s3://" + d.bucket + "/ca.pem"), TruststoreVersion: &version},
 	}); err != nil {
@@ -117,6 +113,16 @@ func guard(t *testing.T, g *servertest.Gatehouse, name string, truststore []byte
 		t.Fatal(err)
 	}
 	return d
+}
+
+// certificate requests a certificate and returns its ARN.
+func (d *guarded) certificate(name string) string {
+	d.t.Helper()
+	cert, err := acm.NewFromConfig(d.g.AWS(d.t)).RequestCertificate(d.t.Context(), &acm.RequestCertificateInput{DomainName: &name})
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return *cert.CertificateArn
 }
 
 // upload puts a trust store and returns its version.

@@ -81,7 +81,7 @@ func (t *domainTable) of(p *plan.Plan) (list []*edge.Domain, changed bool) {
 		e := t.made[d]
 		if e == nil {
 			changed = true
-			e = &edge.Domain{Name: d.Name, Certificate: d.Certificate, Policy: d.SecurityPolicy, Trust: d.Trust}
+			e = &edge.Domain{Name: d.Name, Certificate: d.Certificate, Policy: d.SecurityPolicy, Trust: d.Trust, Optional: d.Optional}
 		}
 		next[d] = e
 		list = append(list, e)

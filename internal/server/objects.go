@@ -10,16 +10,34 @@ import (
 	"gatehouse/internal/store"
 )
 
-// trustStoreObjects reads trust stores from Gatehouse's own S3 in the name of the caller.
+// trustStoreObjects reads trust stores and what tags name from Gatehouse's own S3: in the name
+// of the caller, or of the service on behalf of a domain name.
 type trustStoreObjects struct {
 	objects *objects.Service
-	may     objects.May
+	caller  objects.May
+}
+
+// may judges the reader and then returns whether the object is there.
+func (t trustStoreObjects) may(ctx context.Context, domainARN string, l objects.Location) error {
+	if domainARN == "" {
+		return t.caller(ctx, l.Action(), l.ARN())
+	}
+	return t.objects.AsService(servicePrincipal, domainARN)(ctx, l.Action(), l.ARN())
+}
+
+// MayRead implements domains.Objects.
+func (t trustStoreObjects) MayRead(ctx context.Context, tx *store.Tx, domainARN, bucket, key, version string) error {
+	l := objects.Location{Bucket: bucket, Key: key, Version: version}
+	if err := t.may(ctx, domainARN, l); err != nil {
+		return err
+	}
+	return t.objects.ExistsIn(tx, l)
 }
 
 // ReadObject implements domains.Objects.
-func (t trustStoreObjects) ReadObject(ctx context.Context, tx *store.Tx, bucket, key, version string, limit int64) (domains.Object, error) {
+func (t trustStoreObjects) ReadObject(ctx context.Context, tx *store.Tx, domainARN, bucket, key, version string, limit int64) (domains.Object, error) {
 	l := objects.Location{Bucket: bucket, Key: key, Version: version}
-	if err := t.may(ctx, l.Action(), l.ARN()); err != nil {
+	if err := t.may(ctx, domainARN, l); err != nil {
 		return domains.Object{}, err
 	}
 	f, err := t.objects.ReadIn(tx, l, limit)

@@ -30,6 +30,8 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.backup(w, r)
 	case name == "truststore" && isRead(r):
 		s.planTrustStore(w, r)
+	case name == "truststore" && r.Method == http.MethodPost:
+		s.rollTrustStore(w, r)
 	case name == "revocation" && isRead(r):
 		s.signed(w, r, "gatehouse:GetRevocation", func(context.Context) error {
 			writeJSON(w, http.StatusOK, s.revocation.manager.Reports())
@@ -64,6 +66,9 @@ type readiness struct {
 	Ready    bool     `json:"ready"`
 	Revision int64    `json:"revision"`
 	Problems []string `json:"problems,omitempty"`
+	// Warnings are about what serves as configured, but may not be what is wanted: ways around
+	// mutual TLS, controls that were weakened, certificates that end soon.
+	Warnings []string `json:"warnings,omitempty"`
 }
 
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
@@ -81,6 +86,8 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 			out.Problems = append(out.Problems, p.Unit+" since "+p.Since.UTC().Format(time.RFC3339)+": "+p.Err.Error())
 		}
 		out.Problems = append(out.Problems, s.revocation.problems()...)
+		out.Problems = append(out.Problems, s.follower.Problems()...)
+		out.Warnings = s.warnings(r.Context())
 	}
 	status := http.StatusOK
 	if !out.Ready {

@@ -12,7 +12,6 @@ import (
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/edge/revocation"
 	"gatehouse/internal/plan"
-	"gatehouse/internal/store"
 	"gatehouse/internal/trust"
 	"gatehouse/internal/trust/crl"
 )
@@ -24,8 +23,6 @@ const (
 	revocationFolder = "revocation"
 	// applyLimit bounds what a new plan waits for sources that were never read.
 	applyLimit = 2 * time.Second
-	// settingsLimit bounds a document of settings, in octets.
-	settingsLimit = 256 << 10
 )
 
 // revocations keeps the domains of the plan and their revocation data in step.
@@ -98,15 +95,7 @@ func (r *revocations) publish(p *plan.Plan) {
 // force; where nothing is, everybody is refused until they can be.
 func (r *revocations) apply(ctx context.Context, d *plan.Domain) {
 	arn := "arn:aws:apigateway:" + d.Region + "::/domainnames/" + d.Name
-	var document []byte
-	var err error
-	if place, ok := d.Steering[trust.TagSettings]; ok && d.Steering[trust.TagRevocation] != "off" {
-		document, err = r.readSettings(ctx, arn, place)
-	}
-	var settings trust.Settings
-	if err == nil {
-		settings, err = trust.ParseSettings(d.Steering, document)
-	}
+	settings, err := trust.ParseSettings(d.Steering, d.Settings)
 	if err != nil {
 		r.unusable.Store(d.Name, err)
 		r.s.log.Error("the revocation settings of a domain name cannot be used; what was in force stays", "domain", d.Name, "error", err)
@@ -124,72 +113,8 @@ func (r *revocations) apply(ctx context.Context, d *plan.Domain) {
 	r.manager.Apply(ctx, revocation.Domain{Name: d.Name, ARN: arn, Store: d.Trust, Settings: settings})
 }
 
-func (r *revocations) readSettings(ctx context.Context, arn, place string) ([]byte, error) {
-	l, ok := objects.ParseURI(place)
-	if !ok {
-		return nil, fmt.Errorf("%q is not s3://bucket/key", place)
-	}
-	f, err := r.s.objects.Read(ctx, l, settingsLimit, r.s.objects.AsService(servicePrincipal, arn))
-	return f.Body, err
-}
-
-// run fetches, and follows the objects of our own S3, until ctx ends.
-func (r *revocations) run(ctx context.Context) error {
-	var following sync.WaitGroup
-	following.Go(func() { r.follow(ctx) })
-	defer following.Wait()
-	return r.manager.Run(ctx)
-}
-
-// follow tells the manager of objects that were written, and reads settings anew whose
-// document was.
-func (r *revocations) follow(ctx context.Context) {
-	for ctx.Err() == nil {
-		var at int64
-		if err := r.s.store.View(ctx, func(tx *store.Tx) error { at = tx.Revision(); return nil }); err != nil {
-			r.s.log.Warn("following objects: the store cannot be read", "error", err)
-			select {
-			case <-time.After(time.Second):
-			case <-ctx.Done():
-			}
-			continue
-		}
-		r.manager.Changed("") // what happened before at is not told
-		r.reapply(ctx, "")
-		for commit, err := range r.s.store.Watch(ctx, at) {
-			if err != nil {
-				break // the log does not reach back: begin anew
-			}
-			for _, c := range commit.Changes {
-				r.changed(ctx, c.Key)
-			}
-		}
-	}
-}
-
-func (r *revocations) changed(ctx context.Context, k store.Key) {
-	switch k.Kind {
-	case store.KindObject:
-		r.manager.Changed(k.ID)
-		r.reapply(ctx, "/"+k.ID)
-	case "s3bucket":
-		r.manager.Changed("")
-		r.reapply(ctx, "")
-	}
-}
-
-// reapply reads the settings of domains anew whose document's place ends in suffix.
-func (r *revocations) reapply(ctx context.Context, suffix string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	for _, d := range r.domains {
-		if place, ok := d.Steering[trust.TagSettings]; ok && strings.HasSuffix(place, suffix) {
-			ctx, cancel := context.WithTimeout(ctx, applyLimit)
-			r.apply(ctx, d)
-			cancel()
-		}
-	}
-}
+// run fetches until ctx ends.
+func (r *revocations) run(ctx context.Context) error { return r.manager.Run(ctx) }
 
 // problems says what is wrong with revocation data, for those who watch over the server.
 func (r *revocations) problems() []string {

@@ -15,10 +15,12 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
+	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/logs"
 	"gatehouse/internal/control/objects"
+	"gatehouse/internal/control/steering"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/counter/valkey"
 	"gatehouse/internal/edge"
@@ -64,12 +66,17 @@ type Server struct {
 	terminator *edge.Terminator
 	revocation *revocations
 	clients    *seen.Book
-	domains    domainTable
-	metrics    *observe.Metrics
-	logs       *observe.Logs
-	decisions  *observe.Decisions
-	events     *logstore.Store
-	logGroups  *logs.Logs
+
+	domainNames *domains.DomainNames
+	steering    *steering.Guard
+	follower    *follower
+	shadows     *shadows
+	domains     domainTable
+	metrics     *observe.Metrics
+	logs        *observe.Logs
+	decisions   *observe.Decisions
+	events      *logstore.Store
+	logGroups   *logs.Logs
 
 	sockets       sockets
 	engine        *http1.Server
@@ -173,7 +180,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.gateway.ExecuteAPI = sigv4.ExecuteAPI(maxInvokeBody)
 	s.revocation = newRevocations(s)
 	s.openClients()
-	s.gateway.Clients = s.clients
+	s.shadows = &shadows{book: s.clients, log: s.log, counts: map[string]*shadow{}}
+	s.gateway.Clients = s.shadows
+	s.openDomainNames()
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
 	if err := s.openFunctions(ctx); err != nil {
 		return err
@@ -254,6 +263,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("compiler", s.compiler.Run)
 	run("store", s.store.Run)
 	run("revocation", s.revocation.run)
+	run("followed objects", s.follower.run)
 	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
 	run("firewall", s.firewall.run)

@@ -112,8 +112,13 @@ type Client struct {
 	Reason string `json:"reason,omitempty"` // why it would be refused
 }
 
-// planTrustStore answers GET truststore?domain=D&uri=s3://…&version=V.
+// planTrustStore answers GET truststore?domain=D&uri=s3://…&version=V; without a uri, how the
+// domain name's trust store stands.
 func (s *Server) planTrustStore(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Query().Get("uri") == "" {
+		s.signed(w, r, "gatehouse:PlanTrustStore", func(ctx context.Context) error { return s.showTrustStore(ctx, w, r.URL.Query().Get("domain")) })
+		return
+	}
 	s.signed(w, r, "gatehouse:PlanTrustStore", func(ctx context.Context) error {
 		q := r.URL.Query()
 		d := s.domainNamed(q.Get("domain"))
@@ -137,6 +142,18 @@ func (s *Server) planTrustStore(w http.ResponseWriter, r *http.Request) {
 		writeJSON(w, http.StatusOK, s.compareTrustStores(d, d.Trust.Load().Bundle, next, now))
 		return nil
 	})
+}
+
+// locks judges the clients that were seen lately by the trust store that is about to replace
+// a domain name's.
+func (s *Server) locks(name string, next *trust.Bundle) (stay, lost int) {
+	d := s.domainNamed(name)
+	if d == nil || d.Trust == nil || d.Trust.Load() == nil {
+		return 0, 0
+	}
+	now := time.Now()
+	change := s.clients.Compare(name, d.Trust.Load().Bundle, next, now.Add(-recently), now)
+	return change.Stay, len(change.Lost)
 }
 
 func (s *Server) domainNamed(name string) *plan.Domain {

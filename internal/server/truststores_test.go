@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"gatehouse/internal/server"
@@ -25,12 +26,17 @@ var once = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 // operation calls an operation of the control port, signed by the root key.
 func operation(t *testing.T, g *servertest.Gatehouse, path string) (int, string) {
 	t.Helper()
-	cfg := g.AWS(t)
+	return operationBy(t, g, http.MethodGet, path, g.AWS(t))
+}
+
+// operationBy calls an operation with other credentials.
+func operationBy(t *testing.T, g *servertest.Gatehouse, method, path string, cfg aws.Config) (int, string) {
+	t.Helper()
 	creds, err := cfg.Credentials.Retrieve(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	req, err := http.NewRequest("GET", "http://"+g.Control+path, nil)
+	req, err := http.NewRequest(method, "http://"+g.Control+path, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -71,6 +71,14 @@ type Verdict struct {
 // Trusted reports whether the request may go on.
 func (v *Verdict) Trusted() bool { return v.Refusal == nil }
 
+// CandidateStore is the trust store in roll-out that Candidate is about; nil without one.
+func (v *Verdict) CandidateStore() *Bundle {
+	if v.snapshot == nil {
+		return nil
+	}
+	return v.snapshot.Candidate
+}
+
 // Memo returns what make returned for key the first time: forms of the certificate that
 // every request of the connection needs. make must not depend on the request.
 func (v *Verdict) Memo(key any, make func() any) any {

@@ -11,8 +11,12 @@ import (
 	"time"
 )
 
-// The tags on a domain name that switch revocation on (reference mutual-tls.md B6).
+// The tags on a domain name that steer mutual TLS (reference mutual-tls.md B6).
 const (
+	TagClient    = "gatehouse:client-certificate"   // required (default) or optional
+	TagFollow    = "gatehouse:truststore"           // fixed (default), stage or follow
+	TagCandidate = "gatehouse:truststore-candidate" // s3://bucket/key, with ?versionId=V when fixed
+
 	TagRevocation = "gatehouse:revocation"          // off, soft-fail or hard-fail
 	TagCRL        = "gatehouse:crl"                 // s3://bucket/key, http:// or https://
 	TagDeny       = "gatehouse:deny-list"           // the same
@@ -119,12 +123,37 @@ func CheckTag(tag, value string) (want string) {
 		if checkPlace(value) != nil || !strings.HasPrefix(value, "s3:") {
 			return "s3://bucket/key"
 		}
+	case TagCandidate:
+		if checkPlace(value) != nil || !strings.HasPrefix(value, "s3:") {
+			return "s3://bucket/key or s3://bucket/key?versionId=V"
+		}
+	case TagClient:
+		if value != "required" && value != "optional" {
+			return "required or optional"
+		}
+	case TagFollow:
+		if value != Fixed && value != Stage && value != Follow {
+			return "fixed, stage or follow"
+		}
 	default:
 		if checkPlace(value) != nil {
 			return "s3://bucket/key, or an http:// or https:// address"
 		}
 	}
 	return ""
+}
+
+// The values of TagFollow: what becomes of a new version of the trust store's object.
+const (
+	Fixed  = "fixed"  // nothing, as in the service
+	Stage  = "stage"  // it becomes the candidate, judged beside the trust store for the log
+	Follow = "follow" // it becomes the trust store
+)
+
+// SplitPlace parts an S3 place from the version it is fixed to, "" for the latest.
+func SplitPlace(place string) (uri, version string) {
+	uri, version, _ = strings.Cut(place, "?versionId=")
+	return uri, version
 }
 
 func (s *Settings) setMode(v string) error {

@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/control/tags"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
+	"gatehouse/internal/trust"
 )
 
 // DomainNames serves the operations. Its fields are set before the first call.
@@ -24,16 +25,26 @@ type DomainNames struct {
 	Objects Objects
 	Suffix  string // of the target names that domain names show
 
+	// Steering judges the tags of new domain names; nil lets all through.
+	Steering tags.Guard
+
+	// Locks says, of a trust store that is about to replace a domain name's, how many of the clients
+	// that were seen lately it would let in and how many not. Nil knows nobody.
+	Locks func(domain string, next *trust.Bundle) (stay, lost int)
+
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 }
 
-// Objects reads trust stores.
+// Objects reads trust stores and what tags name, for the caller or, when a domain name's ARN
+// is given, as the service principal on behalf of it.
 type Objects interface {
-	// ReadObject returns an object of the caller's account, its current version when version is
-	// "", and which version it was. The error is safe to show. More than limit bytes are
-	// an error that matches ErrTooLarge.
-	ReadObject(ctx context.Context, tx *store.Tx, bucket, key, version string, limit int64) (Object, error)
+	// ReadObject returns an object, its current version when version is "", and which version
+	// it was. The error is safe to show. More than limit bytes are an error that matches
+	// ErrTooLarge.
+	ReadObject(ctx context.Context, tx *store.Tx, domainARN, bucket, key, version string, limit int64) (Object, error)
+	// MayRead returns why ReadObject would fail, but for the limit, without reading.
+	MayRead(ctx context.Context, tx *store.Tx, domainARN, bucket, key, version string) error
 }
 
 // An Object is what ReadObject found.
@@ -94,6 +105,13 @@ func (s *DomainNames) CreateDomainName(ctx context.Context, in *apigateway.Creat
 		}
 		if err := saveTrustStore(tx, operation.Scope(ctx), d, object); err != nil {
 			return nil, err
+		}
+		if s.Steering != nil {
+			c := tags.Set(tags.DomainName, model.APIGatewayARN(awsapi.CallFrom(ctx).Region, "/domainnames/"+d.DomainName), nil, d.Tags, in)
+			c.New = true
+			if err := s.Steering.Change(ctx, tx, c); err != nil {
+				return nil, err
+			}
 		}
 		return wireDomain(ctx, d), nil
 	})
@@ -207,7 +225,7 @@ func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.Delet
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range []model.Kind{model.KindBasePathMapping, model.KindTrustStore} {
+		for _, kind := range []model.Kind{model.KindBasePathMapping, model.KindTrustStore, model.KindTagDocument} {
 			if _, err := tx.DeleteAll(kind, operation.Scope(ctx).Of(d.Value.DomainName)); err != nil {
 				return nil, err
 			}
@@ -215,14 +233,28 @@ func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.Delet
 		if err := dropAssociations(ctx, tx, d.Value.DomainName); err != nil {
 			return nil, err
 		}
+		arn := model.APIGatewayARN(d.Key.Region, "/domainnames/"+d.Value.DomainName)
+		if err := tx.Delete(operation.Scope(ctx).Key(model.KindWeakening, arn)); err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
 		return nil, domainNames.Delete(tx, operation.Scope(ctx), d.Value.DomainName)
 	})
 }
 
 // UpdateDomainName patches a domain name. All operations apply first; the result is judged
-// as one change, since clients send a trust store, its version and an ownership certificate
-// together (mutual-tls, section A1.4).
+// as a whole. A trust store that would lock out the clients that were seen lately is not
+// refused, as the service would not: truststoreWarnings tells of it.
 func (s *DomainNames) UpdateDomainName(ctx context.Context, in *apigateway.UpdateDomainNameInput) (*apigateway.DomainName, error) {
+	return s.update(ctx, in, func(m *model.MutualTLS, next *trust.Bundle) error {
+		if w := s.lockout(strings.ToLower(*in.DomainName), next).warning(); w != "" {
+			m.TruststoreWarnings = append(m.TruststoreWarnings, w)
+		}
+		return nil
+	})
+}
+
+// update is UpdateDomainName with a say on the trust store that comes in.
+func (s *DomainNames) update(ctx context.Context, in *apigateway.UpdateDomainNameInput, incoming func(*model.MutualTLS, *trust.Bundle) error) (*apigateway.DomainName, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
 		it, err := getDomain(ctx, tx, *in.DomainName)
 		if err != nil {
@@ -244,7 +276,7 @@ func (s *DomainNames) UpdateDomainName(ctx context.Context, in *apigateway.Updat
 			it.Value.RegionalDomainName, it.Value.RegionalHostedZoneID, it.Value.DistributionDomainName, it.Value.DistributionHostedZoneID = "", "", "", ""
 			s.target(ctx, &it.Value)
 		}
-		judge := judgement{s: s, ctx: ctx, tx: tx, now: s.now(), reread: reread}
+		judge := judgement{s: s, ctx: ctx, tx: tx, now: s.now(), reread: reread, incoming: incoming}
 		object, err := judge.domain(&it.Value, &before)
 		if err != nil {
 			return nil, err

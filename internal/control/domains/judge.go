@@ -30,6 +30,10 @@ type judgement struct {
 	// reread tells that the call names the trust store: it is then read again, also
 	// when uri and version are the same.
 	reread bool
+
+	// incoming, when set, is shown a trust store that was read before it is kept. It may
+	// add warnings, or refuse it.
+	incoming func(m *model.MutualTLS, next *trust.Bundle) error
 }
 
 // domain refuses what the service refuses, and returns the trust store to keep: nil when
@@ -213,46 +217,4 @@ func leaf(c model.Certificate) (*x509.Certificate, error) {
 		return nil, badRequest("The certificate " + c.ARN + " cannot be read.")
 	}
 	return x509.ParseCertificate(block.Bytes)
-}
-
-// trustStore reads and checks the object that mutual TLS settings name, and fills the
-// warnings. The copy is what decides from then on.
-func (j judgement) trustStore(m *model.MutualTLS) (*model.TrustStore, error) {
-	bucket, key, ok := strings.Cut(strings.TrimPrefix(m.TruststoreURI, "s3://"), "/")
-	if !strings.HasPrefix(m.TruststoreURI, "s3://") || !ok || bucket == "" || key == "" {
-		return nil, badRequest("Invalid truststore URI: " + m.TruststoreURI + ". It must have the form s3://bucket-name/key-name.")
-	}
-	version := m.TruststoreVersion
-	if version == "" {
-		version = "N/A"
-	}
-	object, err := j.s.Objects.ReadObject(j.ctx, j.tx, bucket, key, m.TruststoreVersion, trust.MaxBundleSize)
-	if errors.Is(err, ErrTooLarge) {
-		return nil, badRequest("Invalid truststore: " + m.TruststoreURI + " is larger than the limit of 1 MB.")
-	}
-	if err != nil {
-		return nil, badRequest("Unable to access truststore URI " + m.TruststoreURI + " version " + version + ".").Because(err)
-	}
-	bundle, err := trust.ParseBundle(object.Data, j.now, trust.Options{Source: trust.Source{URI: m.TruststoreURI, Version: object.Version, ETag: object.ETag}})
-	if err != nil {
-		return nil, badRequest("Invalid truststore: " + m.TruststoreURI + " version " + version + ": " + err.Error() + ".")
-	}
-	m.TruststoreWarnings = nil
-	for _, w := range bundle.Warnings {
-		m.TruststoreWarnings = append(m.TruststoreWarnings, w.String())
-	}
-	return &model.TrustStore{PEM: string(object.Data), URI: m.TruststoreURI, VersionID: object.Version, ETag: object.ETag, CopiedAt: j.now.UTC()}, nil
-}
-
-// saveTrustStore keeps the copy of a trust store, or drops it when mutual TLS was turned off.
-func saveTrustStore(tx *store.Tx, in store.Scope, d model.DomainName, t *model.TrustStore) error {
-	owner := in.Of(d.DomainName)
-	if d.MutualTLS == nil {
-		_, err := trustStores.DeleteAll(tx, owner)
-		return err
-	}
-	if t == nil {
-		return nil
-	}
-	return trustStores.Put(tx, owner, model.CurrentTrustStore, *t)
 }

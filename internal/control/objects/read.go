@@ -91,6 +91,15 @@ func (s *Service) ReadIn(tx *store.Tx, l Location, limit int64) (File, error) {
 	return File{Body: body, Version: o.Version, Versioned: p.Versioning != "", ETag: o.ETag, Modified: o.Modified, Region: p.Region}, err
 }
 
+// ExistsIn returns ReadIn's error without reading, nil when there is an object.
+func (s *Service) ExistsIn(tx *store.Tx, l Location) error {
+	p, err := find(tx, l.Bucket)
+	if err == nil {
+		_, err = findVersion(tx, p, l.Key, &l.Version)
+	}
+	return err
+}
+
 // AsCaller judges reads in the name of whoever makes the call in ctx.
 func AsCaller(authorizer awsapi.Authorizer) May {
 	return func(ctx context.Context, action, resource string) error {

@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/control/operation"
+	"gatehouse/internal/control/tags"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
@@ -18,6 +19,9 @@ type RestAPIs struct {
 	// MaxTimeout is the largest timeoutInMillis of a buffered integration, in
 	// milliseconds; 0 means AWS's 29,000.
 	MaxTimeout int
+
+	// Steering judges changes of tags that steer; nil lets all through.
+	Steering tags.Guard
 }
 
 // The collections of the package.

@@ -85,14 +85,12 @@ func (s *RestAPIs) TagResource(ctx context.Context, in *apigateway.TagResourceIn
 			if err := tags.Check(in.Tags, sort); err != nil {
 				return err
 			}
-			if *m == nil {
-				*m = map[string]string{}
+			c := tags.Set(sort, *in.ResourceArn, *m, in.Tags, in)
+			if len(c.After) > maxTags {
+				return badRequest("A resource can have at most 50 tags; this would make " + itoa(len(c.After)))
 			}
-			maps.Copy(*m, in.Tags)
-			if len(*m) > maxTags {
-				return badRequest("A resource can have at most 50 tags; this would make " + itoa(len(*m)))
-			}
-			return nil
+			*m = c.After
+			return s.steer(ctx, tx, c)
 		})
 	})
 }
@@ -100,13 +98,23 @@ func (s *RestAPIs) TagResource(ctx context.Context, in *apigateway.TagResourceIn
 // UntagResource removes tags.
 func (s *RestAPIs) UntagResource(ctx context.Context, in *apigateway.UntagResourceInput) (*apigateway.UntagResourceOutput, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.UntagResourceOutput, error) {
-		return nil, editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
-			for _, key := range in.TagKeys {
-				delete(*m, key)
-			}
-			return nil
+		return nil, editTags(ctx, tx, *in.ResourceArn, func(sort tags.Resource, m *map[string]string) error {
+			c := tags.Unset(sort, *in.ResourceArn, *m, in.TagKeys, in)
+			*m = c.After
+			return s.steer(ctx, tx, c)
 		})
 	})
+}
+
+// steer has a change of tags judged where it steers.
+func (s *RestAPIs) steer(ctx context.Context, tx *store.Tx, c tags.Change) error {
+	if s.Steering == nil || !c.Steers() {
+		return nil
+	}
+	if a, ok := model.ParseARN(c.ARN); ok {
+		c.ARN = model.APIGatewayARN(a.Region, a.Resource) // what policies are written for
+	}
+	return s.Steering.Change(ctx, tx, c)
 }
 
 // GetTags returns the tags of a resource.
