@@ -3,12 +3,14 @@ package compile
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
 	"strings"
 	"time"
 
+	"gatehouse/internal/lang/awsuri"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
@@ -19,23 +21,42 @@ import (
 // (authorizers, section 1.6).
 const defaultAuthorizerTTL = 300 * time.Second
 
-// functionURI is the URI of a Lambda authorizer; its group is the function's ARN.
-var functionURI = regexp.MustCompile(`^arn:[a-z-]+:apigateway:[a-zA-Z0-9-]+:lambda:path/2015-03-31/functions/([^/]+)/invocations$`)
-
 // stageVariable is a place that a stage variable fills.
 var stageVariable = regexp.MustCompile(`\$\{stageVariables\.([a-zA-Z0-9_]+)\}`)
 
-// authorizers compiles the authorizers of a stage, by id.
-func authorizers(s *plan.Stage, st model.Stage, snapshot *model.Snapshot) (map[string]*plan.Authorizer, error) {
+// compileAuthorizers compiles the authorizers of a stage, by id.
+func compileAuthorizers(s *plan.Stage, st model.Stage, snapshot *model.Snapshot) (map[string]*plan.Authorizer, error) {
 	out := make(map[string]*plan.Authorizer, len(snapshot.Authorizers))
 	for _, a := range snapshot.Authorizers {
-		compiled, err := compileAuthorizer(s, st.AuthorizerCacheFlushes, a)
+		c, err := compileAuthorizer(s, st.AuthorizerCacheFlushes, a)
 		if err != nil {
 			return nil, fmt.Errorf("authorizer %s: %w", a.Name, err)
 		}
-		out[a.ID] = compiled
+		out[a.ID] = c
 	}
 	return out, nil
+}
+
+// bindAuthorizer says how callers of m are authorized. A method whose authorizer is not there
+// is refused: it would admit everybody.
+func bindAuthorizer(m *plan.Method, from *model.Method, asked map[string]*plan.Authorizer) error {
+	kinds := map[string]plan.Authorization{
+		"NONE": plan.AuthorizeNone, "AWS_IAM": plan.AuthorizeIAM, "CUSTOM": plan.AuthorizeLambda, "COGNITO_USER_POOLS": plan.AuthorizeUserPool,
+	}
+	var ok bool
+	if m.Authorization, ok = kinds[from.AuthorizationType]; !ok {
+		return fmt.Errorf("authorization type %q: want NONE, AWS_IAM, CUSTOM or COGNITO_USER_POOLS", from.AuthorizationType)
+	}
+	if m.Authorization != plan.AuthorizeLambda && m.Authorization != plan.AuthorizeUserPool {
+		return nil
+	}
+	a := asked[from.AuthorizerID]
+	if a == nil || (a.Kind == plan.UserPoolAuthorizer) != (m.Authorization == plan.AuthorizeUserPool) {
+		m.Refusal = fmt.Sprintf("authorizer %q of the method is not there, or not one for %s", from.AuthorizerID, from.AuthorizationType)
+		return nil
+	}
+	m.Authorizer, m.Scopes = a, from.AuthorizationScopes
+	return nil
 }
 
 func compileAuthorizer(s *plan.Stage, flushes int64, a model.Authorizer) (*plan.Authorizer, error) {
@@ -67,13 +88,24 @@ func compileAuthorizer(s *plan.Stage, flushes int64, a model.Authorizer) (*plan.
 	case "REQUEST":
 		out.Kind = plan.RequestAuthorizer
 	}
-	if m := functionURI.FindStringSubmatch(out.URI); m != nil {
-		out.Function = m[1]
-	} else {
-		out.Broken = "Invalid endpoint address"
+	if out.Function, err = functionOf(out.URI); err != nil {
+		out.Broken = "Invalid endpoint address: " + err.Error()
 	}
 	out.Memory = memoryOf(s, out, flushes, a)
 	return out, nil
+}
+
+// functionOf returns the ARN of the function that an authorizer's URI calls.
+func functionOf(uri string) (string, error) {
+	u, err := awsuri.Parse(uri)
+	if err != nil {
+		return "", err
+	}
+	f, err := u.Function()
+	if err == nil && f.Streaming {
+		err = errors.New("an authorizer's answer is not streamed")
+	}
+	return f.ARN, err
 }
 
 // identitySources reads what an authorizer reads of the request. A user pool's token is in

@@ -28,6 +28,8 @@ type stageLimits struct {
 	stage    throttle.Stage
 	settings map[string]counter.Limit
 	document model.Stage
+
+	authorizers map[string]*plan.Authorizer // by id
 }
 
 // bind gives m its limiters.

@@ -26,7 +26,7 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 func methodRefusal(m *model.Method) string {
 	i := m.Integration
 	switch {
-	case m.AuthorizationType != "NONE" && m.AuthorizationType != "AWS_IAM":
+	case m.AuthorizationType == "COGNITO_USER_POOLS":
 		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
 	case i == nil:
 		return ""

@@ -21,8 +21,10 @@ func TestRefusals(t *testing.T) {
 			s.API.EndpointConfiguration.Types = []string{"PRIVATE"}
 		}, "private endpoints", true},
 		{"canary", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) { st.CanarySettings = &model.CanarySettings{} }, "canary", true},
-		{"custom authorizer", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "CUSTOM" }, "CUSTOM", false},
-		{"Cognito", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "COGNITO_USER_POOLS" }, "COGNITO_USER_POOLS", false},
+		{"absent authorizer", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) {
+			m.AuthorizationType, m.AuthorizerID = "CUSTOM", "gone"
+		}, "gone", false},
+		{"Cognito", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) { m.AuthorizationType = "COGNITO_USER_POOLS" }, "authorizer", false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := &model.Method{HTTPMethod: "GET", AuthorizationType: "NONE", Integration: &model.Integration{Type: "MOCK"}}

@@ -79,7 +79,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		Client:                  with.Client,
 		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",
 	}
-	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st}
+	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st, nil}
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
@@ -95,6 +95,10 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		if err := setGatewayResponse(s, r); err != nil {
 			return nil, err
 		}
+	}
+	var err error
+	if l.authorizers, err = compileAuthorizers(s, st, &snapshot); err != nil {
+		return nil, err
 	}
 	for i := range snapshot.Resources {
 		if err := addResource(s, st, &snapshot, &snapshot.Resources[i], l, with); err != nil {
@@ -112,6 +116,9 @@ func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *mod
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
 		if m.Validation, err = compileValidation(snapshot, r.Methods[name]); err != nil {
+			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
+		}
+		if err := bindAuthorizer(m, r.Methods[name], l.authorizers); err != nil {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
 		m.Resource = out
@@ -141,9 +148,6 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 		if n, err := strconv.Atoi(code); err == nil {
 			out.Responses[n] = true
 		}
-	}
-	if m.AuthorizationType == "AWS_IAM" {
-		out.Authorization = plan.AuthorizeIAM
 	}
 	if m.Integration == nil {
 		return nil, errors.New("no integration")

@@ -23,22 +23,40 @@ type Identities interface {
 // invokeAction is the action of calling a method.
 const invokeAction = "execute-api:Invoke"
 
-// authorize decides whether the caller may call the method: by its signature (AWS_IAM), by
-// the API's resource policy, and by both together (authorizers, section 4.2). A method of
-// type NONE without a resource policy costs nothing.
+// anonymous is how messages call a caller that no signature names.
+const anonymous = "anonymous"
+
+// authorize decides whether the caller may call the method: by its signature (AWS_IAM), a
+// Lambda authorizer or a user pool's token, by the API's resource policy, and by both together
+// (authorizers, section 4.2). A method of type NONE without a resource policy costs nothing.
 func (x *exchange) authorize(ctx context.Context) error {
 	policy := x.stage.Policy
-	if x.method.Authorization == plan.AuthorizeIAM {
+	switch x.method.Authorization {
+	case plan.AuthorizeIAM:
 		if err := x.authenticate(ctx); err != nil {
 			return err
 		}
 		return x.authorizeCaller(policy)
+	case plan.AuthorizeLambda:
+		return x.authorizeByLambda(ctx, policy)
+	case plan.AuthorizeUserPool:
+		return notOffered("user pools")
 	}
 	if policy == nil {
 		return nil
 	}
+	return x.authorizeByPolicy(policy)
+}
+
+// authorizeByPolicy judges a caller without a signature by the API's policy alone: it must
+// allow. A policy that names callers admits nobody that way, whatever else it says: the
+// service then wants a signature on every method (authorizers, section 4).
+func (x *exchange) authorizeByPolicy(policy *iampolicy.Policy) error {
 	v := policy.Evaluate(x.question(nil))
-	return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, "anonymous")
+	if v.Effect == iampolicy.Allow && policy.NamesCallers() {
+		v = iampolicy.Verdict{Statement: -1}
+	}
+	return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, anonymous)
 }
 
 // authenticate verifies the request's signature. The body is read first: its hash is part

@@ -79,6 +79,7 @@ type buffers struct {
 	peeked   []byte // of the request's body, for the web ACL
 	cacheKey []byte
 	fields   message.Header // of an event
+	identity []byte         // what an authorizer's answer is kept under, before it is hashed
 	log      executionLog
 }
 
@@ -147,7 +148,7 @@ func (x *exchange) end() {
 	x.unpeek()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
-	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey} {
+	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey, &next.identity} {
 		*b = kept(*b)
 	}
 	next.fields = emptied(next.fields)

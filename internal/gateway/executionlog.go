@@ -255,7 +255,7 @@ func (x *exchange) finishLog() {
 	if r := x.refusal; r != nil {
 		x.log.failed = true
 		x.logEndpointBody()
-		if line := r.executionLine(x.contentType()); line != "" {
+		if line := r.executionLine(x.contentType(), x.requestID); line != "" {
 			x.logFailure(line)
 		}
 		if r.Plain == "" {
@@ -300,7 +300,7 @@ func (x *exchange) logEndpointBody() {
 
 // executionLine words a refusal for the execution log (logging-and-metrics, section 2.2);
 // "" when the service has no line for it.
-func (r *Refusal) executionLine(contentType string) string {
+func (r *Refusal) executionLine(contentType, requestID string) string {
 	var certificate *trust.Refusal
 	var text configurationError
 	var templated causeError
@@ -323,7 +323,7 @@ func (r *Refusal) executionLine(contentType string) string {
 	case r.Type == plan.IntegrationFailure:
 		return "Execution failed due to a network error communicating with endpoint"
 	case r.Type == plan.Unauthorized:
-		return "Unauthorized request"
+		return "Unauthorized request: " + requestID
 	case r.Type == plan.AccessDenied:
 		return "The client is not authorized to perform this operation."
 	case errors.As(r.Cause, &templated):

@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/counter"
+	"gatehouse/internal/gateway/authorizer"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/invoke"
 	"gatehouse/internal/message"
@@ -29,6 +30,9 @@ type Gateway struct {
 	Identities Identities
 	ExecuteAPI sigv4.Service
 	Logger     *slog.Logger
+
+	// Answers remembers what Lambda authorizers said.
+	Answers *authorizer.Cache
 
 	// Functions is called by Lambda integrations and authorizers.
 	Functions invoke.Invoker

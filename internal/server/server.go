@@ -26,6 +26,7 @@ import (
 	"gatehouse/internal/edge"
 	"gatehouse/internal/edge/seen"
 	"gatehouse/internal/gateway"
+	"gatehouse/internal/gateway/authorizer"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
@@ -169,7 +170,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.backend = &upstream.Client{Control: s.egress()}
-	s.gateway = &gateway.Gateway{Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
+	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}
 	s.objects = objects.New(s.store)
 	if err := s.openIdentities(ctx); err != nil {

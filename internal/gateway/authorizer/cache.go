@@ -23,12 +23,18 @@ func NewKey(scratch []byte, memory string) KeyBuilder {
 	return b
 }
 
+// Begin announces how many values the next identity source has.
+func (b *KeyBuilder) Begin(values int) { b.text = binary.AppendUvarint(b.text, uint64(values)) }
+
 // Add appends a value of an identity source. Values are told apart whatever they contain:
 // ("ab", "") and ("a", "b") are different keys.
 func (b *KeyBuilder) Add(value string) {
 	b.text = binary.AppendUvarint(b.text, uint64(len(value)))
 	b.text = append(b.text, value...)
 }
+
+// Bytes returns what was added, for use as scratch of the next key.
+func (b *KeyBuilder) Bytes() []byte { return b.text }
 
 // Key returns the key of what was added.
 func (b *KeyBuilder) Key() Key { return sha256.Sum256(b.text) }

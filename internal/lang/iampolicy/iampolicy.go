@@ -104,6 +104,22 @@ func (p *Policy) Evaluate(r *Request) Verdict {
 	return v
 }
 
+// NamesCallers reports whether a statement names AWS principals other than everybody. A nil
+// policy names nobody.
+func (p *Policy) NamesCallers() bool {
+	if p == nil {
+		return false
+	}
+	for i := range p.statements {
+		for _, who := range p.statements[i].principals.list {
+			if who.kind == awsPrincipal {
+				return true
+			}
+		}
+	}
+	return false
+}
+
 // applies reports whether the statement is about the request, and how it names the
 // principal. The order is from cheap to dear.
 func (st *statement) applies(r *Request) (Grant, bool) {
