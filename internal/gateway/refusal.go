@@ -49,6 +49,9 @@ func (r *Refusal) Error() string {
 	return fmt.Sprintf("%s: %s", r.Type, r.Reason)
 }
 
+// Unwrap returns the cause.
+func (r *Refusal) Unwrap() error { return r.Cause }
+
 // The refusals that need no detail. They are shared by all exchanges and not modified.
 var (
 	// request-lifecycle, section 4.2.
