@@ -19,6 +19,8 @@ type Firewall struct {
 	Compiler  *firewall.Compiler
 	Geography wafrules.Geography // nil without a database
 	Recorder  inspect.Recorder   // nil forgets what the firewall sees
+	// ExplainKey, when not nil, makes log records tell what matched: see inspect.Logging.
+	ExplainKey []byte
 }
 
 // guard compiles the web ACL of a stage; nil when it has none.
@@ -45,6 +47,9 @@ func (c *Compiler) guard(tx *store.Tx, u unit, st model.Stage) (*inspect.Guard, 
 		Geography: c.Firewall.Geography, Recorder: c.Firewall.Recorder}
 	if err := describeGuard(g, &doc); err != nil {
 		return nil, compileError{fmt.Errorf("%s: %w", st.WebACLARN, err)}
+	}
+	if g.Logging != nil {
+		g.Logging.ExplainKey = c.Firewall.ExplainKey
 	}
 	return g, nil
 }

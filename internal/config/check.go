@@ -46,6 +46,7 @@ func (c *Config) Check() error {
 	p.networks("egress.deny", c.Egress.Deny)
 	p.networks("egress.allow-fetch", c.Egress.AllowFetch)
 	p.want((c.Firewall.Countries == "") == (c.Firewall.Systems == ""), "firewall.systems", c.Firewall.Systems, "a file where firewall.countries has one, and none where it has none")
+	p.firewallLogs(c.Firewall.Logs)
 	p.limits(c.Limits)
 	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
 	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")
@@ -61,6 +62,26 @@ type problems []error
 func (p *problems) want(ok bool, setting string, found any, want string) {
 	if !ok {
 		*p = append(*p, fmt.Errorf("configuration: %s: found %q, want %s", setting, fmt.Sprint(found), want))
+	}
+}
+
+func (p *problems) firewallLogs(logs []FirewallLog) {
+	seen := map[string]bool{}
+	for i, l := range logs {
+		setting := fmt.Sprintf("firewall.logs[%d].", i)
+		known := strings.HasPrefix(l.Destination, "arn:aws:firehose:") || strings.HasPrefix(l.Destination, "arn:aws:s3:::")
+		p.want(known && !seen[l.Destination], setting+"destination", l.Destination, "the ARN of a delivery stream or a bucket, once")
+		seen[l.Destination] = true
+		set := 0
+		for _, to := range []string{l.File, l.URL, l.Group} {
+			if to != "" {
+				set++
+			}
+		}
+		p.want(set == 1, setting+"file", l.File, "exactly one of file, url and group")
+		u, err := url.Parse(l.URL)
+		p.want(l.URL == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", setting+"url", l.URL, "http://… or https://…")
+		p.want(l.Token == "" || l.URL != "", setting+"token", l.Token, "none without url")
 	}
 }
 

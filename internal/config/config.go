@@ -165,6 +165,26 @@ type Firewall struct {
 	// anonymising services and of hosting providers. Default: none.
 	Anonymous string `yaml:"anonymous"`
 	Hosting   string `yaml:"hosting"`
+
+	// Logs says where the logs of web ACLs go whose destination is a delivery stream or a
+	// bucket: a list of destination (the ARN) with one of file (a path: lines are appended),
+	// url (a collector that takes POST requests with a JSON record in each line) with token
+	// (sent as bearer token), or group (the name of a log group). What is logged to other
+	// delivery streams and buckets is dropped, with a warning. Default: none.
+	Logs []FirewallLog `yaml:"logs"`
+
+	// ExplainLogs adds to each log record the member explanation: which statement matched
+	// which bytes of what, with the bytes as a hash. Default: false.
+	ExplainLogs bool `yaml:"explain-logs" env:"FIREWALL_EXPLAIN_LOGS"`
+}
+
+// A FirewallLog maps one destination; exactly one of File, URL and Group is set.
+type FirewallLog struct {
+	Destination string `yaml:"destination"`
+	File        string `yaml:"file"`
+	URL         string `yaml:"url"`
+	Token       Secret `yaml:"token"`
+	Group       string `yaml:"group"`
 }
 
 // Limits bound what clients can take. Zero means the default.

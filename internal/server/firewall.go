@@ -3,7 +3,6 @@ package server
 import (
 	"context"
 	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
@@ -22,9 +21,7 @@ import (
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/managed"
 	"gatehouse/internal/lang/wafrules/ratecount"
-	"gatehouse/internal/lang/wafrules/record"
 	"gatehouse/internal/logstore"
-	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
 
@@ -41,14 +38,14 @@ type firewallParts struct {
 	log    *slog.Logger
 	shared *valkey.Server // where nodes count together; nil while this one counts alone
 
-	events  *logstore.Store
-	writers sync.Map // by destination: *logstore.Writer, nil for what nothing writes to
+	firewallLogs
 }
 
 // newFirewallParts makes the parts, reading what the configuration names. Without a log
 // and events they are for compiling alone.
 func newFirewallParts(c config.Firewall, log *slog.Logger, events *logstore.Store) (*firewallParts, error) {
-	f := &firewallParts{rates: ratecount.NewStore(), log: log, events: events}
+	f := &firewallParts{rates: ratecount.NewStore(), log: log}
+	f.firewallLogs = firewallLogs{events: events, log: log, explain: c.ExplainLogs, mapped: c.Logs}
 	lists, err := firewallLists(c)
 	if err != nil {
 		return nil, fmt.Errorf("firewall: %w", err)
@@ -133,11 +130,11 @@ func readNetworks(file string) (*wafrules.IPSet, error) {
 }
 
 func (f *firewallParts) compiler() compile.Firewall {
-	return compile.Firewall{Compiler: f.acls, Geography: f.env.Geography, Recorder: f}
+	return compile.Firewall{Compiler: f.acls, Geography: f.env.Geography, Recorder: f, ExplainKey: f.explainKey}
 }
 
 func (f *firewallParts) operations(st *store.Store) *webacls.WebACLs {
-	return &webacls.WebACLs{Store: st, Environment: f.env, Traffic: f}
+	return &webacls.WebACLs{Store: st, Environment: f.env, Traffic: f, LogsTo: f.logsTo, Log: f.firewallLogs.log}
 }
 
 // Limited implements webacls.Traffic.
@@ -145,49 +142,17 @@ func (f *firewallParts) Limited(rule string, now time.Time) []netip.Addr {
 	return f.rates.Limited(rule, now)
 }
 
-// Log implements inspect.Recorder: it writes to log groups. Records for delivery streams
-// and buckets are dropped, which is said once for each.
-func (f *firewallParts) Log(to *inspect.Logging, l *record.Log) {
-	w := f.writer(to.Destination, l.WebACLID)
-	if w == nil {
-		return
-	}
-	line, err := json.Marshal(l)
-	if err != nil {
-		f.log.Error("a firewall record cannot be written", "error", err)
-		return
-	}
-	w.Append(l.Timestamp, line)
-}
-
-// writer returns what writes to a destination, in the stream of the web ACL; nil if nothing
-// does.
-func (f *firewallParts) writer(destination, acl string) *logstore.Writer {
-	key := destination + "\n" + acl
-	if w, ok := f.writers.Load(key); ok {
-		return w.(*logstore.Writer)
-	}
-	var w *logstore.Writer
-	arn, _ := model.ParseARN(destination)
-	group, isGroup := strings.CutPrefix(arn.Resource, "log-group:")
-	if of, ok := firewall.ParseARN(acl); arn.Service == "logs" && isGroup && ok {
-		w = f.events.Writer(logstore.Group{Account: arn.Account, Region: arn.Region, Name: group}, arn.Region+"_"+of.Name+"_0")
-	}
-	kept, existed := f.writers.LoadOrStore(key, w)
-	if !existed && w == nil {
-		f.log.Warn("a web ACL logs to a destination that nothing writes to; its records are dropped", "webACL", acl, "destination", destination)
-	}
-	return kept.(*logstore.Writer)
-}
-
 // sweepInterval is how often idle counters of rate-based rules are forgotten.
 const sweepInterval = time.Minute
 
 // run forgets idle counters, and shares the others, until ctx ends.
 func (f *firewallParts) run(ctx context.Context) error {
-	var shared sync.WaitGroup
+	var shared sync.WaitGroup // a Run of these ends with ctx, and without an error
 	if f.shared != nil {
 		shared.Go(func() { f.rates.RunShared(ctx, f.shared.Board(), rand.Text(), f.log) })
+	}
+	for _, k := range f.sinks {
+		shared.Go(func() { k.Run(ctx) })
 	}
 	defer shared.Wait()
 	tick := time.NewTicker(sweepInterval)

@@ -4,16 +4,21 @@ import (
 	"encoding/json"
 	"io"
 	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
+	"gatehouse/internal/config"
 	"gatehouse/internal/server/servertest"
 )
 
@@ -182,5 +187,87 @@ func TestTryAndReplayWebACL(t *testing.T) {
 	io.Copy(io.Discard, resp.Body)
 	if resp.StatusCode < 400 {
 		t.Errorf("without a signature: %s", resp.Status)
+	}
+}
+
+// Delivery streams and buckets stand for what the configuration maps them to.
+func TestFirewallLogDestinations(t *testing.T) {
+	t.Parallel()
+	const (
+		stream   = "arn:aws:firehose:us-east-1:000000000000:deliverystream/aws-waf-logs-file"
+		bucket   = "arn:aws:s3:::aws-waf-logs-http/prefix"
+		grouped  = "arn:aws:s3:::aws-waf-logs-group"
+		unmapped = "arn:aws:s3:::aws-waf-logs-nothing"
+	)
+	received := make(chan string, 100)
+	collector := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		received <- r.Header.Get("Authorization") + " " + string(body)
+	}))
+	defer collector.Close()
+	file := filepath.Join(t.TempDir(), "waf.log")
+	g := servertest.Start(t, func(c *config.Config) {
+		c.Firewall.Logs = []config.FirewallLog{{Destination: stream, File: file}, {Destination: bucket, URL: collector.URL, Token: "secret"}, {Destination: grouped, Group: "aws-waf-logs-mine"}}
+		c.Firewall.ExplainLogs = true
+	})
+	a := filter(t, g, blockOn("query", 1, "evil", inQuery))
+	c := g.Client(t, nil)
+	blockedTo := func(destination string) {
+		t.Helper()
+		if _, err := a.waf.PutLoggingConfiguration(t.Context(), &wafv2.PutLoggingConfigurationInput{LoggingConfiguration: &types.LoggingConfiguration{ResourceArn: a.acl.ARN, LogDestinationConfigs: []string{destination}}}); err != nil {
+			t.Fatal(err)
+		}
+		if status, _, _ := a.send(c, "evil", ""); status != 403 {
+			t.Fatalf("status %d", status)
+		}
+	}
+	check := func(what, line string) {
+		t.Helper()
+		var l struct {
+			Action, TerminatingRuleID string
+			Explanation               []struct{ Rule, Component, Hash, Matched string }
+		}
+		if err := json.Unmarshal([]byte(line), &l); err != nil || l.Action != "BLOCK" || l.TerminatingRuleID != "query" || len(l.Explanation) != 1 || l.Explanation[0].Component != "query" || len(l.Explanation[0].Hash) != 16 || l.Explanation[0].Matched != "" {
+			t.Errorf("%s: %q: %+v, %v", what, line, l, err)
+		}
+	}
+	blockedTo(stream)
+	for end := time.Now().Add(10 * time.Second); ; {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(text) > 0 {
+			check("file", string(text))
+			break
+		}
+		if time.Now().After(end) {
+			t.Fatal("nothing comes to the file")
+		}
+	}
+	blockedTo(bucket)
+	select {
+	case got := <-received:
+		line, ok := strings.CutPrefix(got, "Bearer secret ")
+		if !ok {
+			t.Errorf("received %q", got)
+		}
+		check("collector", line)
+	case <-time.After(10 * time.Second):
+		t.Fatal("nothing comes to the collector")
+	}
+	blockedTo(grouped)
+	check("group", *eventually(t, logClient(t, g), cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("aws-waf-logs-mine")}, 1)[0].Message)
+
+	ready := func() string {
+		_, body, _ := get(t, http.DefaultClient, "http://"+g.Control+"/_gatehouse/ready")
+		return body
+	}
+	if strings.Contains(ready(), "firewall.logs") {
+		t.Errorf("mapped destinations are listed: %s", ready())
+	}
+	blockedTo(unmapped)
+	if !strings.Contains(ready(), unmapped) {
+		t.Errorf("a destination that nothing stands for is not listed: %s", ready())
 	}
 }

@@ -15,6 +15,8 @@ func (s *Server) observers() observe.Observers {
 	s.decisions = observe.NewDecisions(s.log)
 	s.metrics.Counter("gatehouse_log_lines_dropped_total", "Log lines that found the queue of the log store full.", func() float64 { return float64(s.events.Stats().Dropped) })
 	s.metrics.Counter("gatehouse_log_lines_failed_total", "Log lines that could not be written.", func() float64 { return float64(s.events.Stats().Failed) })
+	s.metrics.Counter("gatehouse_firewall_log_lines_dropped_total", "Firewall log lines that found the queue of their file or collector full.", s.firewall.dropped)
+	s.metrics.Counter("gatehouse_firewall_log_lines_failed_total", "Firewall log lines that their file or collector did not take.", s.firewall.failed)
 	s.metrics.Gauge("gatehouse_log_bytes", "Size of the log store's files.", func() float64 { return float64(s.events.Stats().Bytes) })
 	s.metrics.Gauge("gatehouse_plan_problems", "Units that do not compile: their last good version is served.", func() float64 { return float64(len(s.compiler.Problems())) })
 	return observe.Observers{s.metrics, s.logs, s.decisions}

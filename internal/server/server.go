@@ -169,6 +169,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err = s.firewall.openLogs(s.matchKey(), s.egress()); err != nil {
+		return err
+	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}

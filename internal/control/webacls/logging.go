@@ -85,6 +85,9 @@ func (s *WebACLs) PutLoggingConfiguration(ctx context.Context, in *wafv2.PutLogg
 		if err := checkLogging(ctx, c); err != nil {
 			return nil, err
 		}
+		if to := c.LogDestinationConfigs[0]; s.LogsTo != nil && !s.LogsTo(to) && s.Log != nil {
+			s.Log.Warn("a web ACL logs to a destination for which firewall.logs of the configuration has nothing: its records are dropped", "webACL", *c.ResourceArn, "destination", to)
+		}
 		if c.ManagedByFirewallManager == nil {
 			c.ManagedByFirewallManager = opt.Of(false)
 		}

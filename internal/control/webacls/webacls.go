@@ -15,6 +15,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"time"
 
@@ -37,6 +38,10 @@ type WebACLs struct {
 
 	// Traffic knows what the data plane saw; nil means nothing.
 	Traffic Traffic
+	// LogsTo reports whether anything is written for a log destination; nil means yes.
+	LogsTo func(destination string) bool
+	// Log is told of what is stored and not done; nil discards.
+	Log *slog.Logger
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 }
