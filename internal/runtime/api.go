@@ -1,14 +1,21 @@
 package runtime
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
+	"net"
 	"net/http"
 	"strconv"
 	"strings"
+	"sync"
+
+	"gatehouse/internal/http1"
+	"gatehouse/internal/message"
 )
 
 // apiAddress is where a sandbox's Runtime API listens, inside the sandbox.
@@ -17,112 +24,209 @@ const apiAddress = "127.0.0.1:9001"
 // endpointAddress is where a sandbox reaches the server's AWS endpoint.
 const endpointAddress = "127.0.0.1:9002"
 
-// api serves the Runtime API (2018-06-01) and the Extensions API (2020-01-01) to one
-// sandbox.
-func (w *worker) api() http.Handler {
-	mux := http.NewServeMux()
-	const rt = "/2018-06-01/runtime"
-	mux.HandleFunc("GET "+rt+"/invocation/next", w.serveNext)
-	mux.HandleFunc("POST "+rt+"/invocation/{id}/response", w.serveResponse)
-	mux.HandleFunc("POST "+rt+"/invocation/{id}/error", w.serveError)
-	mux.HandleFunc("POST "+rt+"/init/error", w.serveInitError)
-	const ext = "/2020-01-01/extension"
-	mux.HandleFunc("POST "+ext+"/register", w.serveRegister)
-	mux.HandleFunc("GET "+ext+"/event/next", w.serveExtensionNext)
-	mux.HandleFunc("POST "+ext+"/init/error", w.serveExtensionError)
-	mux.HandleFunc("POST "+ext+"/exit/error", w.serveExtensionError)
-	return mux
+// An api serves the Runtime API (2018-06-01) and the Extensions API (2020-01-01) to one
+// sandbox. It stands between every call and its function, so it uses the engine of the
+// data plane, which answers a request on the goroutine that read it.
+type api struct {
+	engine http1.Server
+	worker *worker
+	conns  sync.WaitGroup
+}
+
+// largestHeader is what a runtime may send in header lines: causes of errors for X-Ray are
+// long.
+const largestHeader = 2 << 20
+
+func newAPI(w *worker) *api {
+	a := &api{worker: w}
+	a.engine = http1.Server{
+		Handler: a, Logger: slog.New(slog.DiscardHandler),
+		Limits:   http1.Limits{Header: largestHeader, Lines: 1000, Body: -1}, // bodies are bounded by what reads them
+		Timeouts: http1.Timeouts{Head: -1, Idle: -1, Stall: -1, Rate: -1},    // the sandbox ends its connections
+	}
+	return a
+}
+
+// serve accepts connections until l is closed.
+func (a *api) serve(l net.Listener) {
+	for {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		a.conns.Go(func() { a.engine.ServeConn(context.Background(), c, new(message.Conn)) })
+	}
+}
+
+// close breaks all connections and waits for them.
+func (a *api) close() {
+	now, cancel := context.WithCancel(context.Background())
+	cancel()
+	a.engine.Drain(now)
+	a.conns.Wait()
+}
+
+const (
+	runtimePrefix   = "/2018-06-01/runtime/"
+	callPrefix      = "invocation/"
+	extensionPrefix = "/2020-01-01/extension/"
+)
+
+// Serve implements message.Handler.
+func (a *api) Serve(_ context.Context, req *message.Request, w message.Writer) {
+	x := &apiExchange{w: a.worker, req: req, out: w}
+	if rest, ok := strings.CutPrefix(req.Path, runtimePrefix); ok {
+		if call, ok := strings.CutPrefix(rest, callPrefix); ok {
+			id, what, _ := strings.Cut(call, "/")
+			switch {
+			case req.Method == "GET" && call == "next":
+				x.next()
+				return
+			case req.Method == "POST" && what == "response":
+				x.response(id)
+				return
+			case req.Method == "POST" && what == "error":
+				x.failure(id)
+				return
+			}
+		} else if req.Method == "POST" && rest == "init/error" {
+			x.w.initFailed(x.errorDocument())
+			x.accepted()
+			return
+		}
+	} else if rest, ok := strings.CutPrefix(req.Path, extensionPrefix); ok {
+		switch req.Method + " " + rest {
+		case "POST register":
+			x.register()
+			return
+		case "GET event/next":
+			x.extensionNext()
+			return
+		case "POST init/error", "POST exit/error":
+			x.extensionError()
+			return
+		}
+	}
+	x.refuse(http.StatusNotFound, "NotFound", "no such operation: "+req.Method+" "+req.Path)
+}
+
+// An apiExchange is one request to the Runtime API.
+type apiExchange struct {
+	w   *worker
+	req *message.Request
+	out message.Writer
+}
+
+// answer sends a JSON document. That the runtime is gone shows elsewhere.
+func (x *apiExchange) answer(status int, body []byte, more ...message.Field) {
+	h := append(message.Header{{Name: "Content-Type", Value: "application/json"}}, more...)
+	if x.out.WriteHead(status, h, int64(len(body))) == nil {
+		x.out.Write(body)
+	}
 }
 
 // accepted is the answer to what a runtime reports.
-func accepted(rw http.ResponseWriter) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(http.StatusAccepted)
-	io.WriteString(rw, `{"status":"OK"}`+"\n")
+func (x *apiExchange) accepted() { x.answer(http.StatusAccepted, []byte(`{"status":"OK"}`+"\n")) }
+
+func (x *apiExchange) refuse(status int, kind, message string) {
+	x.answer(status, failure{Type: kind, Message: message}.payload())
 }
 
-func apiError(rw http.ResponseWriter, status int, kind, message string) {
-	rw.Header().Set("Content-Type", "application/json")
-	rw.WriteHeader(status)
-	json.NewEncoder(rw).Encode(failure{Type: kind, Message: message})
-}
-
-// serveNext hands the next event to the runtime. Asking for it also tells that the
-// runtime has begun, or is done with the last event.
-func (w *worker) serveNext(rw http.ResponseWriter, r *http.Request) {
+// next hands the next event to the runtime. Asking for it also tells that the runtime has
+// begun, or is done with the last event.
+func (x *apiExchange) next() {
+	w := x.w
 	w.park("")
+	var c *call
 	select {
-	case c := <-w.events:
-		h := rw.Header()
-		h.Set("Content-Type", "application/json")
-		h.Set("Lambda-Runtime-Aws-Request-Id", c.id)
-		h.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(c.deadline.UnixMilli(), 10))
-		h.Set("Lambda-Runtime-Invoked-Function-Arn", c.arn)
-		if c.trace != "" {
-			h.Set("Lambda-Runtime-Trace-Id", c.trace)
-		}
-		if c.client != "" {
-			h.Set("Lambda-Runtime-Client-Context", c.client)
-		}
-		h.Set("Content-Length", strconv.Itoa(len(c.payload)))
-		rw.Write(c.payload)
-	case <-r.Context().Done():
+	case c = <-w.events:
 	case <-w.box.exited:
+		x.out.Abort()
+		return
+	}
+	if x.req.Gone() { // it asks by another connection now
+		go w.hand(c)
+		x.out.Abort()
+		return
+	}
+	h := make(message.Header, 0, 6)
+	h.Add("Content-Type", "application/json")
+	h.Add("Lambda-Runtime-Aws-Request-Id", c.id)
+	h.Add("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(c.deadline.UnixMilli(), 10))
+	h.Add("Lambda-Runtime-Invoked-Function-Arn", c.arn)
+	if c.trace != "" {
+		h.Add("Lambda-Runtime-Trace-Id", c.trace)
+	}
+	if c.client != "" {
+		h.Add("Lambda-Runtime-Client-Context", c.client)
+	}
+	if x.out.WriteHead(http.StatusOK, h, int64(len(c.payload))) == nil {
+		x.out.Write(c.payload)
 	}
 }
 
 // current returns the call that a report is about, nil when it is not the present one.
-func (w *worker) current(rw http.ResponseWriter, r *http.Request) *call {
-	w.mu.Lock()
-	c := w.call
-	w.mu.Unlock()
-	if c == nil || c.id != r.PathValue("id") || !c.claim() {
-		io.Copy(io.Discard, io.LimitReader(r.Body, MaxPayload))
-		apiError(rw, http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
+func (x *apiExchange) current(id string) *call {
+	x.w.mu.Lock()
+	c := x.w.call
+	x.w.mu.Unlock()
+	if c == nil || c.id != id || !c.claim() {
+		io.Copy(io.Discard, io.LimitReader(x.req.Body, MaxPayload))
+		x.refuse(http.StatusBadRequest, "InvalidRequestID", "Invalid request ID")
 		return nil
 	}
 	return c
 }
 
-func (w *worker) serveResponse(rw http.ResponseWriter, r *http.Request) {
-	c := w.current(rw, r)
+func (x *apiExchange) response(id string) {
+	c := x.current(id)
 	if c == nil {
 		return
 	}
-	streaming := strings.EqualFold(r.Header.Get("Lambda-Runtime-Function-Response-Mode"), "streaming")
+	streaming := strings.EqualFold(x.req.Header.Get("Lambda-Runtime-Function-Response-Mode"), "streaming")
 	if streaming && c.stream != nil {
-		w.stream(c, rw, r)
+		x.stream(c)
 		return
 	}
-	limit := int64(MaxPayload)
-	body, err := io.ReadAll(io.LimitReader(r.Body, limit+1))
+	body, err := x.readBody(MaxPayload)
 	switch {
 	case err != nil:
 		c.finish(outcome{failed: true, payload: failure{"Runtime.TruncatedResponse", "Response body was not complete"}.payload()})
+		x.out.Abort()
 		return
-	case int64(len(body)) > limit:
+	case len(body) > MaxPayload:
 		c.finish(outcome{failed: true, payload: tooLarge().payload()})
-		io.Copy(io.Discard, io.LimitReader(r.Body, MaxStream))
-		apiError(rw, http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload))
+		io.Copy(io.Discard, io.LimitReader(x.req.Body, MaxStream))
+		x.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload))
 		return
 	}
-	out := outcome{payload: body, contentType: r.Header.Get("Content-Type")}
-	if kind, doc := trailerError(r.Trailer); kind != "" {
+	out := outcome{payload: body, contentType: x.req.Header.Get("Content-Type")}
+	if kind, doc := trailerError(x.req.Trailer); kind != "" {
 		out = outcome{failed: true, payload: doc}
 	}
 	c.finish(out)
-	accepted(rw)
+	x.accepted()
+}
+
+// readBody reads a body, or a byte more than the limit of it.
+func (x *apiExchange) readBody(limit int64) ([]byte, error) {
+	if n := x.req.ContentLength; n >= 0 && n <= limit {
+		b := make([]byte, n)
+		_, err := io.ReadFull(x.req.Body, b)
+		return b, err
+	}
+	return io.ReadAll(io.LimitReader(x.req.Body, limit+1))
 }
 
 // stream passes an answer on as it comes.
-func (w *worker) stream(c *call, rw http.ResponseWriter, r *http.Request) {
+func (x *apiExchange) stream(c *call) {
 	pr, pw := io.Pipe()
-	c.finish(outcome{body: pr, contentType: r.Header.Get("Content-Type")})
-	n, err := io.Copy(pw, io.LimitReader(r.Body, MaxStream+1))
-	kind, doc := trailerError(r.Trailer)
+	c.finish(outcome{body: pr, contentType: x.req.Header.Get("Content-Type")})
+	n, err := io.Copy(pw, io.LimitReader(x.req.Body, MaxStream+1))
+	kind, doc := trailerError(x.req.Trailer)
 	switch {
 	case errors.Is(err, io.ErrClosedPipe): // the caller is gone: the function still runs to its end
-		io.Copy(io.Discard, r.Body)
+		io.Copy(io.Discard, x.req.Body)
 	case err != nil:
 		err = &StreamError{Payload: failure{"Runtime.TruncatedResponse", "Response body was not complete"}.payload()}
 	case n > MaxStream:
@@ -132,11 +236,11 @@ func (w *worker) stream(c *call, rw http.ResponseWriter, r *http.Request) {
 	}
 	c.streamed(err)
 	pw.CloseWithError(err)
-	accepted(rw)
+	x.accepted()
 }
 
 // trailerError reads the failure that a streaming runtime reports after its answer began.
-func trailerError(t http.Header) (kind string, document []byte) {
+func trailerError(t message.Header) (kind string, document []byte) {
 	kind = t.Get("Lambda-Runtime-Function-Error-Type")
 	if kind == "" {
 		return "", nil
@@ -148,31 +252,26 @@ func trailerError(t http.Header) (kind string, document []byte) {
 	return kind, document
 }
 
-// serveError takes a function's failure. The document is the answer, whatever it is.
-func (w *worker) serveError(rw http.ResponseWriter, r *http.Request) {
-	c := w.current(rw, r)
+// failure takes a function's failure. The document is the answer, whatever it is.
+func (x *apiExchange) failure(id string) {
+	c := x.current(id)
 	if c == nil {
 		return
 	}
-	c.finish(outcome{failed: true, payload: errorDocument(r)})
-	accepted(rw)
+	c.finish(outcome{failed: true, payload: x.errorDocument()})
+	x.accepted()
 }
 
-func errorDocument(r *http.Request) []byte {
-	body, err := io.ReadAll(io.LimitReader(r.Body, MaxPayload))
+func (x *apiExchange) errorDocument() []byte {
+	body, err := x.readBody(MaxPayload)
 	if err != nil || len(body) == 0 {
-		kind := r.Header.Get("Lambda-Runtime-Function-Error-Type")
+		kind := x.req.Header.Get("Lambda-Runtime-Function-Error-Type")
 		if kind == "" {
 			kind = "Runtime.Unknown"
 		}
 		return failure{kind, "the runtime reported an error without a document"}.payload()
 	}
 	return body
-}
-
-func (w *worker) serveInitError(rw http.ResponseWriter, r *http.Request) {
-	w.initFailed(errorDocument(r))
-	accepted(rw)
 }
 
 // extension is one process that registered for events beside the runtime.
@@ -182,17 +281,17 @@ type extension struct {
 	events           chan any
 }
 
-func (w *worker) serveRegister(rw http.ResponseWriter, r *http.Request) {
-	name := r.Header.Get("Lambda-Extension-Name")
+func (x *apiExchange) register() {
+	name := x.req.Header.Get("Lambda-Extension-Name")
 	var body struct {
 		Events []string `json:"events"`
 	}
-	if err := json.NewDecoder(io.LimitReader(r.Body, 1<<16)).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
-		apiError(rw, http.StatusBadRequest, "InvalidRequestFormat", "Invalid request format")
+	if err := json.NewDecoder(io.LimitReader(x.req.Body, 1<<16)).Decode(&body); err != nil && !errors.Is(err, io.EOF) {
+		x.refuse(http.StatusBadRequest, "InvalidRequestFormat", "Invalid request format")
 		return
 	}
 	if name == "" {
-		apiError(rw, http.StatusBadRequest, "Extension.InvalidExtensionName", "Lambda-Extension-Name is missing")
+		x.refuse(http.StatusBadRequest, "Extension.InvalidExtensionName", "Lambda-Extension-Name is missing")
 		return
 	}
 	e := &extension{name: name, events: make(chan any, 2)}
@@ -203,20 +302,28 @@ func (w *worker) serveRegister(rw http.ResponseWriter, r *http.Request) {
 		case "SHUTDOWN":
 			e.shutdown = true
 		default:
-			apiError(rw, http.StatusBadRequest, "Extension.InvalidEventType", "Unknown event: "+ev)
+			x.refuse(http.StatusBadRequest, "Extension.InvalidEventType", "Unknown event: "+ev)
 			return
 		}
 	}
-	id, ok := w.register(e)
+	id, ok := x.w.register(e)
 	if !ok {
-		apiError(rw, http.StatusForbidden, "Extension.RegistrationClosed", "Extension registration closed already")
+		x.refuse(http.StatusForbidden, "Extension.RegistrationClosed", "Extension registration closed already")
 		return
 	}
-	rw.Header().Set("Lambda-Extension-Identifier", id)
-	rw.Header().Set("Content-Type", "application/json")
-	json.NewEncoder(rw).Encode(map[string]string{
-		"functionName": w.fn.Name, "functionVersion": w.fn.Version, "handler": w.fn.Handler, "accountId": accountOf(w.fn.ARN),
-	})
+	fn := x.w.fn
+	x.document(map[string]string{
+		"functionName": fn.Name, "functionVersion": fn.Version, "handler": fn.Handler, "accountId": accountOf(fn.ARN),
+	}, message.Field{Name: "Lambda-Extension-Identifier", Value: id})
+}
+
+// document answers with v as JSON.
+func (x *apiExchange) document(v any, more ...message.Field) {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // our own types
+	}
+	x.answer(http.StatusOK, b, more...)
 }
 
 func accountOf(arn string) string {
@@ -227,45 +334,43 @@ func accountOf(arn string) string {
 	return parts[4]
 }
 
-func (w *worker) extensionOf(rw http.ResponseWriter, r *http.Request) (string, *extension) {
-	id := r.Header.Get("Lambda-Extension-Identifier")
-	w.mu.Lock()
-	e := w.extensions[id]
-	w.mu.Unlock()
+func (x *apiExchange) extension() (string, *extension) {
+	id := x.req.Header.Get("Lambda-Extension-Identifier")
+	x.w.mu.Lock()
+	e := x.w.extensions[id]
+	x.w.mu.Unlock()
 	if e == nil {
-		apiError(rw, http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
+		x.refuse(http.StatusForbidden, "Extension.UnknownExtensionIdentifier", "Unknown extension "+id)
 	}
 	return id, e
 }
 
-func (w *worker) serveExtensionNext(rw http.ResponseWriter, r *http.Request) {
-	id, e := w.extensionOf(rw, r)
+func (x *apiExchange) extensionNext() {
+	id, e := x.extension()
 	if e == nil {
 		return
 	}
-	w.park(id)
+	x.w.park(id)
 	select {
 	case ev := <-e.events:
-		w.unpark(id)
-		rw.Header().Set("Content-Type", "application/json")
-		rw.Header().Set("Lambda-Extension-Event-Identifier", newID())
-		json.NewEncoder(rw).Encode(ev)
-	case <-r.Context().Done():
-	case <-w.box.exited:
+		x.w.unpark(id)
+		x.document(ev, message.Field{Name: "Lambda-Extension-Event-Identifier", Value: newID()})
+	case <-x.w.box.exited:
+		x.out.Abort()
 	}
 }
 
-// serveExtensionError ends the sandbox: an extension that cannot work fails it.
-func (w *worker) serveExtensionError(rw http.ResponseWriter, r *http.Request) {
-	_, e := w.extensionOf(rw, r)
+// extensionError ends the sandbox: an extension that cannot work fails it.
+func (x *apiExchange) extensionError() {
+	_, e := x.extension()
 	if e == nil {
 		return
 	}
-	kind := r.Header.Get("Lambda-Extension-Function-Error-Type")
+	kind := x.req.Header.Get("Lambda-Extension-Function-Error-Type")
 	if kind == "" {
 		kind = "Extension.Unknown"
 	}
-	accepted(rw)
-	w.initFailed(failure{kind, fmt.Sprintf("extension %s failed", e.name)}.payload())
-	w.box.command(cmdKill)
+	x.accepted()
+	x.w.initFailed(failure{kind, fmt.Sprintf("extension %s failed", e.name)}.payload())
+	x.w.box.command(cmdKill)
 }

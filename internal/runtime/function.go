@@ -48,6 +48,11 @@ type Request struct {
 	ClientContext string // JSON, as decoded from the call's header
 	TraceID       string // the value of X-Amzn-Trace-Id
 	InvokedARN    string // with the qualifier that was used; "" means the function's ARN
+
+	// Ended, when set, is called once when the function has answered or failed, which may be
+	// after the caller left, and for a streamed answer at its end. It is not called when
+	// Invoke refuses.
+	Ended func()
 }
 
 // A Result is what a call came to. A function that failed is a result, not an error.

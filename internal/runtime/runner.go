@@ -146,17 +146,60 @@ func (r *Runner) Check(runtime string) error {
 // NotContainedError, a RuntimeError, or the context's. When ctx ends first the call goes on
 // without anybody to answer to, as in Lambda.
 func (r *Runner) Invoke(ctx context.Context, fn *Function, req Request) (Result, error) {
-	done := make(chan Result, 1)
-	err := r.begin(ctx, fn, req, nil, func(res Result, _ outcome) { done <- res })
+	c, w, err := r.begin(fn, req, nil)
 	if err != nil {
 		return Result{}, err
 	}
+	if w != nil {
+		return r.invokeWarm(ctx, fn, w, c)
+	}
+	done := make(chan Result, 1)
+	go r.serve(context.WithoutCancel(ctx), fn, nil, c, func(res Result, _ outcome) { done <- res })
 	select {
 	case res := <-done:
 		return res, nil
 	case <-ctx.Done():
 		return Result{}, ctx.Err()
 	}
+}
+
+// invokeWarm carries a call out on the caller's own goroutine: every hand-over between
+// goroutines would be in the way of the answer.
+func (r *Runner) invokeWarm(ctx context.Context, fn *Function, w *worker, c *call) (Result, error) {
+	t := w.present(c)
+	out, alive, left := w.await(ctx, c, t)
+	if left {
+		go func() {
+			out, alive, _ := w.await(context.Background(), c, t)
+			r.answered(fn, c)
+			w.close(c, &out, time.Since(c.start))
+			r.settle(fn, w, t, alive)
+		}()
+		return Result{}, ctx.Err()
+	}
+	r.answered(fn, c)
+	res := w.close(c, &out, time.Since(c.start))
+	go r.settle(fn, w, t, alive)
+	return res, nil
+}
+
+// answered notes that the outcome of a call is known, and its process is free soon.
+func (r *Runner) answered(fn *Function, c *call) {
+	r.mu.Lock()
+	r.pools[fn.Key].finishing++
+	r.mu.Unlock()
+	c.end()
+}
+
+// settle gives a worker back whose call was answered whole.
+func (r *Runner) settle(fn *Function, w *worker, t *time.Timer, alive bool) {
+	defer r.wg.Done()
+	defer t.Stop()
+	if !alive || !w.untilFree(t) {
+		w.discard()
+		w = nil
+	}
+	r.release(fn, w, true)
 }
 
 // A Stream is an answer that is read while the function writes it.
@@ -185,8 +228,12 @@ func (e *StreamError) Error() string { return "function failed: " + errorType(e.
 // InvokeStream calls a function and returns as soon as it begins to answer. Errors are
 // those of Invoke. A function that answers in one piece is streamed all the same.
 func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*Stream, error) {
+	c, w, err := r.begin(fn, req, make(chan error, 1))
+	if err != nil {
+		return nil, err
+	}
 	done := make(chan *Stream, 1)
-	err := r.begin(ctx, fn, req, make(chan error, 1), func(res Result, out outcome) {
+	go r.serve(context.WithoutCancel(ctx), fn, w, c, func(res Result, out outcome) {
 		s := &Stream{RequestID: res.RequestID, Version: res.Version, ContentType: out.contentType, FunctionError: res.FunctionError}
 		if pr, ok := out.body.(*io.PipeReader); ok {
 			s.Body = pr
@@ -195,9 +242,6 @@ func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*
 		}
 		done <- s
 	})
-	if err != nil {
-		return nil, err
-	}
 	select {
 	case s := <-done:
 		return s, nil
@@ -207,17 +251,18 @@ func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*
 	}
 }
 
-// begin starts a call; answered is called once with its outcome, by another goroutine.
-func (r *Runner) begin(ctx context.Context, fn *Function, req Request, stream chan error, answered func(Result, outcome)) error {
+// begin admits a call and finds a worker for it: an idle one, or the right to start one
+// (nil). Whoever gets it must serve the call, and then say that it is done.
+func (r *Runner) begin(fn *Function, req Request, stream chan error) (*call, *worker, error) {
 	if r.refusal != nil {
-		return r.refusal
+		return nil, nil, r.refusal
 	}
 	if len(req.Payload) > MaxPayload {
-		return ErrPayloadTooLarge
+		return nil, nil, ErrPayloadTooLarge
 	}
 	c := &call{
 		id: req.ID, arn: req.InvokedARN, trace: req.TraceID, client: req.ClientContext, payload: req.Payload,
-		stream: stream, done: make(chan outcome, 1),
+		stream: stream, ended: req.Ended, done: make(chan outcome, 1),
 	}
 	if c.id == "" {
 		c.id = newID()
@@ -229,21 +274,16 @@ func (r *Runner) begin(ctx context.Context, fn *Function, req Request, stream ch
 		c.payload = []byte("{}")
 	}
 	if err := r.Check(fn.Runtime); err != nil {
-		return err
+		return nil, nil, err
 	}
 	w, err := r.acquire(fn)
-	if err != nil {
-		return err
-	}
-	go func() {
-		defer r.wg.Done()
-		r.serve(context.WithoutCancel(ctx), fn, w, c, answered)
-	}()
-	return nil
+	return c, w, err
 }
 
-// serve carries a call out on w, or on a new worker when w is nil.
-func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, answered func(Result, outcome)) {
+// serve carries a call out on w, or on a new worker when w is nil. told is called once, with
+// the outcome.
+func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, told func(Result, outcome)) {
+	defer r.wg.Done()
 	if w == nil {
 		var failed *outcome
 		var err error
@@ -253,8 +293,9 @@ func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, an
 			failed = &outcome{failed: true, payload: failure{"Sandbox.Failure", "RequestId: " + c.id + " Error: the sandbox could not be made"}.payload()}
 		}
 		if failed != nil {
+			c.end()
 			r.release(fn, nil, false)
-			answered(Result{RequestID: c.id, Version: fn.Version, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
+			told(Result{RequestID: c.id, Version: fn.Version, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
 			return
 		}
 	}
@@ -262,21 +303,18 @@ func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, an
 	reusable := w.run(c, func(res Result, out outcome) {
 		if out.body == nil {
 			finishing = true
-			r.finishing(fn)
+			r.answered(fn, c)
 		}
-		answered(res, out)
+		told(res, out)
 	})
+	if !finishing {
+		c.end()
+	}
 	if !reusable {
 		w.discard()
 		w = nil
 	}
 	r.release(fn, w, finishing)
-}
-
-func (r *Runner) finishing(fn *Function) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.pools[fn.Key].finishing++
 }
 
 // acquire takes an idle worker, or the right to start one (nil). It counts the call.

@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"os"
 	"sync"
@@ -26,7 +25,7 @@ type worker struct {
 	fn    *Function
 	box   *sandbox
 	logs  *logs
-	http  *http.Server
+	api   *api
 	proxy *http.Server // its way out; nil without one
 	root  string       // the folder its root is mounted on
 
@@ -51,8 +50,10 @@ type worker struct {
 type call struct {
 	id, arn, trace, client string
 	payload                []byte
-	deadline               time.Time
+	start, deadline        time.Time
 	stream                 chan error // has the end of a streamed answer; nil when the caller wants it whole
+	ended                  func()     // called once when the outcome is known
+	handed                 bool       // to the worker
 
 	claimed atomic.Bool
 	done    chan outcome
@@ -68,6 +69,13 @@ type outcome struct {
 
 // claim reports whether the caller is the first to answer the call.
 func (c *call) claim() bool { return c.claimed.CompareAndSwap(false, true) }
+
+// end tells whoever counts the call that it is over.
+func (c *call) end() {
+	if c.ended != nil {
+		c.ended()
+	}
+}
 
 func (c *call) finish(o outcome) { c.done <- o }
 
@@ -109,8 +117,8 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 		os.Remove(w.root)
 		return nil, nil, err
 	}
-	w.http = &http.Server{Handler: w.api(), ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)}
-	go w.http.Serve(w.box.listeners[0])
+	w.api = newAPI(w)
+	go w.api.serve(w.box.listeners[0])
 	if r.endpoint != nil {
 		go r.endpoint(w.fn, w.box.listeners[1])
 	}
@@ -240,6 +248,14 @@ func (w *worker) unpark(who string) {
 	delete(w.parked, who)
 }
 
+// hand gives an event to whoever asks for one next.
+func (w *worker) hand(c *call) {
+	select {
+	case w.events <- c:
+	case <-w.box.exited:
+	}
+}
+
 // rest lets the worker be frozen when nothing comes soon.
 func (w *worker) rest() {
 	w.mu.Lock()
@@ -280,13 +296,21 @@ type invokeEvent struct {
 // run carries a call out and reports whether the worker can take another. answered is
 // called as soon as the outcome is known, which may be before everybody is done.
 func (w *worker) run(c *call, answered func(Result, outcome)) (reusable bool) {
-	start := time.Now()
-	c.deadline = start.Add(w.fn.Timeout)
-	t := time.NewTimer(w.fn.Timeout)
+	t := w.present(c)
 	defer t.Stop()
+	out, alive, _ := w.await(context.Background(), c, t)
+	return w.conclude(c, t, out, alive, answered)
+}
+
+// present makes c the worker's call and tells extensions of it. The timer ends with the
+// function's time.
+func (w *worker) present(c *call) *time.Timer {
+	c.start = time.Now()
+	c.deadline = c.start.Add(w.fn.Timeout)
 	w.rouse()
 	w.logs.begin(c.id, w.fn.Version)
 	w.mu.Lock()
+	defer w.mu.Unlock()
 	w.call = c
 	delete(w.parked, "")
 	select {
@@ -299,35 +323,37 @@ func (w *worker) run(c *call, answered func(Result, outcome)) (reusable bool) {
 			e.events <- invokeEvent{Type: "INVOKE", Due: c.deadline.UnixMilli(), ID: c.id, ARN: c.arn, Tracing: map[string]string{"type": "X-Amzn-Trace-Id", "value": c.trace}}
 		}
 	}
-	w.mu.Unlock()
+	return time.NewTimer(w.fn.Timeout)
+}
 
-	out, alive := w.await(c, t)
-	took := time.Since(start)
-	if out.body != nil {
-		// The answer streams: the caller gets it now, the call lasts until its end.
-		answered(Result{RequestID: c.id, Version: w.fn.Version}, out)
-		select {
-		case err := <-c.stream:
-			if se, ok := err.(*StreamError); ok {
-				out.failed, out.payload = true, se.Payload
-			}
-		case <-t.C:
-			alive = false
-			out.failed, out.payload = true, timedOut(c.id, w.fn.Timeout).payload()
-			w.box.kill()
-		case <-w.box.exited:
-			alive = false
-			out.failed, out.payload = true, w.ended(c.id)
+// conclude tells the outcome of a call and waits until the worker is free, or gone.
+func (w *worker) conclude(c *call, t *time.Timer, out outcome, alive bool, answered func(Result, outcome)) (reusable bool) {
+	if out.body == nil {
+		answered(w.close(c, &out, time.Since(c.start)), out)
+		return alive && w.untilFree(t)
+	}
+	// The answer streams: the caller gets it now, the call lasts until its end.
+	answered(Result{RequestID: c.id, Version: w.fn.Version}, out)
+	select {
+	case err := <-c.stream:
+		if se, ok := err.(*StreamError); ok {
+			out.failed, out.payload = true, se.Payload
 		}
-		took = time.Since(start)
-		w.close(c, &out, took)
-	} else {
-		answered(w.close(c, &out, took), out)
+	case <-t.C:
+		alive = false
+		out.failed, out.payload = true, timedOut(c.id, w.fn.Timeout).payload()
+		w.box.kill()
+	case <-w.box.exited:
+		alive = false
+		out.failed, out.payload = true, w.ended(c.id)
 	}
-	if !alive {
-		return false
-	}
-	// The process is free when everybody asks for the next event.
+	w.close(c, &out, time.Since(c.start))
+	return alive && w.untilFree(t)
+}
+
+// untilFree waits until everybody asks for the next event, and reports whether they do
+// before the call's time is over.
+func (w *worker) untilFree(t *time.Timer) bool {
 	select {
 	case <-w.idle:
 	case <-w.box.exited:
@@ -341,25 +367,33 @@ func (w *worker) run(c *call, answered func(Result, outcome)) (reusable bool) {
 	return true
 }
 
-// await hands the event over and waits for the outcome.
-func (w *worker) await(c *call, t *time.Timer) (out outcome, alive bool) {
-	select {
-	case w.events <- c:
-	case <-w.box.exited:
-		return outcome{failed: true, payload: w.ended(c.id)}, false
-	case <-t.C:
-		return w.expire(c), false
+// await hands the event over and waits for the outcome, or until ctx ends: the caller left
+// then, and await may be called again for whoever stays.
+func (w *worker) await(ctx context.Context, c *call, t *time.Timer) (out outcome, alive, left bool) {
+	if !c.handed {
+		select {
+		case w.events <- c:
+			c.handed = true
+		case <-w.box.exited:
+			return outcome{failed: true, payload: w.ended(c.id)}, false, false
+		case <-t.C:
+			return w.expire(c), false, false
+		case <-ctx.Done():
+			return outcome{}, true, true
+		}
 	}
 	select {
 	case out = <-c.done:
-		return out, true
+		return out, true, false
 	case <-w.box.exited:
 		if !c.claim() { // it answered before it ended
-			return <-c.done, false
+			return <-c.done, false, false
 		}
-		return outcome{failed: true, payload: w.ended(c.id)}, false
+		return outcome{failed: true, payload: w.ended(c.id)}, false, false
 	case <-t.C:
-		return w.expire(c), false
+		return w.expire(c), false, false
+	case <-ctx.Done():
+		return outcome{}, true, true
 	}
 }
 
@@ -418,7 +452,7 @@ func (w *worker) discard() {
 		}
 	}
 	w.box.stop(min(grace, termGrace))
-	w.http.Close()
+	w.api.close()
 	if w.proxy != nil {
 		w.proxy.Close()
 	}

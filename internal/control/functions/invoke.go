@@ -10,7 +10,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -98,25 +97,17 @@ func (f *Functions) CallStream(ctx context.Context, arn string, req runtime.Requ
 	if !t.enter() {
 		return nil, runtime.ErrThrottled
 	}
+	req.Ended = t.leave
 	s, err := f.Runner.InvokeStream(ctx, t.run, req)
-	if err != nil {
+	if refused(ctx, err) {
 		t.leave()
-		return nil, err
 	}
-	s.Body = &countedBody{ReadCloser: s.Body, leave: sync.OnceFunc(t.leave)}
-	return s, nil
+	return s, err
 }
 
-// countedBody counts a streamed call until its body is closed.
-type countedBody struct {
-	io.ReadCloser
-	leave func()
-}
-
-func (b *countedBody) Close() error {
-	b.leave()
-	return b.ReadCloser.Close()
-}
+// refused reports whether a Runner did not begin a call: with an error other than that its
+// caller left meanwhile.
+func refused(ctx context.Context, err error) bool { return err != nil && err != ctx.Err() }
 
 // CallAsync accepts an event for the function with an ARN and returns its request id.
 func (f *Functions) CallAsync(ctx context.Context, arn string, req runtime.Request) (requestID string, err error) {
@@ -205,22 +196,12 @@ func (t *target) invoke(ctx context.Context, f *Functions, req runtime.Request) 
 	if !t.enter() {
 		return runtime.Result{}, runtime.ErrThrottled
 	}
-	type answer struct {
-		res runtime.Result
-		err error
+	req.Ended = t.leave
+	res, err := f.Runner.Invoke(ctx, t.run, req)
+	if refused(ctx, err) {
+		t.leave()
 	}
-	done := make(chan answer, 1)
-	go func() {
-		defer t.leave()
-		res, err := f.Runner.Invoke(context.WithoutCancel(ctx), t.run, req)
-		done <- answer{res, err}
-	}()
-	select {
-	case a := <-done:
-		return a.res, a.err
-	case <-ctx.Done():
-		return runtime.Result{}, ctx.Err()
-	}
+	return res, err
 }
 
 // event is an asynchronous call with the function's settings for those.
