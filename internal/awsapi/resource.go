@@ -22,7 +22,8 @@ func (x *exchange) accesses(in any) []Access {
 	case "s3":
 		return s3Accesses(op, x.request, members)
 	case "lambda":
-		if op.Name == "Invoke" || op.Name == "InvokeAsync" {
+		switch op.Name {
+		case "Invoke", "InvokeAsync", "InvokeWithResponseStream":
 			a.Action = "lambda:InvokeFunction"
 		}
 		a.Resource = lambdaResource(x.call, members)

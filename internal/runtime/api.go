@@ -218,15 +218,15 @@ func (x *apiExchange) readBody(limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(x.req.Body, limit+1))
 }
 
-// stream passes an answer on as it comes.
+// stream passes an answer on as it comes. Whoever waits for the call ends the reading side.
 func (x *apiExchange) stream(c *call) {
 	pr, pw := io.Pipe()
-	c.finish(outcome{body: pr, contentType: x.req.Header.Get("Content-Type")})
+	c.finish(outcome{body: pr, writer: pw, contentType: x.req.Header.Get("Content-Type")})
 	n, err := io.Copy(pw, io.LimitReader(x.req.Body, MaxStream+1))
 	kind, doc := trailerError(x.req.Trailer)
 	switch {
 	case errors.Is(err, io.ErrClosedPipe): // the caller is gone: the function still runs to its end
-		io.Copy(io.Discard, x.req.Body)
+		_, err = io.Copy(io.Discard, x.req.Body)
 	case err != nil:
 		err = &StreamError{Payload: failure{"Runtime.TruncatedResponse", "Response body was not complete"}.payload()}
 	case n > MaxStream:
@@ -235,7 +235,6 @@ func (x *apiExchange) stream(c *call) {
 		err = &StreamError{Payload: doc}
 	}
 	c.streamed(err)
-	pw.CloseWithError(err)
 	x.accepted()
 }
 

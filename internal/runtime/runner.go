@@ -216,6 +216,17 @@ type Stream struct {
 	// FunctionError is "Unhandled" when the function failed before it answered; Body then
 	// has the document.
 	FunctionError string
+
+	call *call
+}
+
+// Result tells how the call ended, without the payload. It is known once reading Body came
+// to an end, and is the zero Result before.
+func (s *Stream) Result() Result {
+	if s.call == nil {
+		return Result{}
+	}
+	return *s.call.result.Load()
 }
 
 // A StreamError is the failure of a function that had begun to answer.
@@ -234,11 +245,12 @@ func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*
 	}
 	done := make(chan *Stream, 1)
 	go r.serve(context.WithoutCancel(ctx), fn, w, c, func(res Result, out outcome) {
-		s := &Stream{RequestID: res.RequestID, Version: res.Version, ContentType: out.contentType, FunctionError: res.FunctionError}
-		if pr, ok := out.body.(*io.PipeReader); ok {
-			s.Body = pr
+		s := &Stream{RequestID: res.RequestID, Version: res.Version, ContentType: out.contentType, FunctionError: res.FunctionError, call: c}
+		if out.body != nil {
+			s.Body = out.body
 		} else {
 			s.Body = io.NopCloser(bytes.NewReader(res.Payload))
+			c.result.Store(&res)
 		}
 		done <- s
 	})
@@ -264,6 +276,7 @@ func (r *Runner) begin(fn *Function, req Request, stream chan error) (*call, *wo
 		id: req.ID, arn: req.InvokedARN, trace: req.TraceID, client: req.ClientContext, payload: req.Payload,
 		stream: stream, ended: req.Ended, done: make(chan outcome, 1),
 	}
+	c.result.Store(new(Result))
 	if c.id == "" {
 		c.id = newID()
 	}

@@ -57,14 +57,16 @@ type call struct {
 
 	claimed atomic.Bool
 	done    chan outcome
+	result  atomic.Pointer[Result] // of a streamed answer, once it is complete
 }
 
 type outcome struct {
 	payload     []byte
 	failed      bool
 	contentType string
-	body        io.Reader // a streamed answer
-	logTail     []byte    // of a process that did not begin
+	body        *io.PipeReader // a streamed answer
+	writer      *io.PipeWriter // its other end
+	logTail     []byte         // of a process that did not begin
 }
 
 // claim reports whether the caller is the first to answer the call.
@@ -336,8 +338,8 @@ func (w *worker) conclude(c *call, t *time.Timer, out outcome, alive bool, answe
 	answered(Result{RequestID: c.id, Version: w.fn.Version}, out)
 	select {
 	case err := <-c.stream:
-		if se, ok := err.(*StreamError); ok {
-			out.failed, out.payload = true, se.Payload
+		if failed, ok := err.(*StreamError); ok {
+			out.failed, out.payload = true, failed.Payload
 		}
 	case <-t.C:
 		alive = false
@@ -347,7 +349,13 @@ func (w *worker) conclude(c *call, t *time.Timer, out outcome, alive bool, answe
 		alive = false
 		out.failed, out.payload = true, w.ended(c.id)
 	}
-	w.close(c, &out, time.Since(c.start))
+	res := w.close(c, &out, time.Since(c.start))
+	c.result.Store(&res)
+	if out.failed {
+		out.writer.CloseWithError(&StreamError{Payload: out.payload})
+	} else {
+		out.writer.Close()
+	}
 	return alive && w.untilFree(t)
 }
 

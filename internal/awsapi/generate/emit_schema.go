@@ -109,6 +109,7 @@ func (p *pkg) emitShape(b *bytes.Buffer, name string) {
 	field(b, "Payload", sh.Payload)
 	mark(b, "Union", sh.Union)
 	mark(b, "Streaming", sh.Streaming)
+	mark(b, "Events", sh.EventStream)
 	mark(b, "Sensitive", sh.Sensitive)
 	mark(b, "Flattened", sh.Flattened)
 	if sh.Time != "" {

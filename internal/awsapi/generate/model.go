@@ -48,6 +48,7 @@ type modelShape struct {
 	Min, Max     json.Number // numbers, sometimes written as 1.0
 	Union        bool        `json:"union"`
 	Streaming    bool        `json:"streaming"`
+	EventStream  bool        `json:"eventstream"`
 	Sensitive    bool        `json:"sensitive"`
 	Flattened    bool        `json:"flattened"`
 	Time         string      `json:"timestampFormat"`
@@ -133,6 +134,12 @@ func readModel(path string) (*model, error) {
 	m := new(model)
 	if err := json.Unmarshal(b, m); err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	for _, name := range m.Shapes.names {
+		if sh := m.Shapes.get(name); sh.EventStream {
+			// Operations frame events themselves: to the codecs a stream of them is bytes.
+			*sh = modelShape{Type: "blob", Streaming: true, EventStream: true}
+		}
 	}
 	for _, name := range m.Shapes.names {
 		for _, ref := range m.Shapes.get(name).references() {

@@ -79,7 +79,11 @@ func writePayload(w http.ResponseWriter, m *schema.Member, v reflect.Value) erro
 	switch {
 	case m.IsStreaming():
 		body := v.Interface().(io.ReadCloser)
-		_, err = io.Copy(w, body)
+		to := io.Writer(w)
+		if m.Shape.Events {
+			to = prompt{w}
+		}
+		_, err = io.Copy(to, body)
 		body.Close()
 	case m.Shape.Kind == schema.Blob:
 		_, err = w.Write(v.Bytes())
@@ -89,6 +93,17 @@ func writePayload(w http.ResponseWriter, m *schema.Member, v reflect.Value) erro
 		_, err = w.Write(jsonbody.Append(nil, m.Shape, v.Addr().Interface()))
 	}
 	return err
+}
+
+// prompt sends everything at once.
+type prompt struct{ w http.ResponseWriter }
+
+func (p prompt) Write(b []byte) (int, error) {
+	n, err := p.w.Write(b)
+	if err == nil {
+		err = http.NewResponseController(p.w).Flush()
+	}
+	return n, err
 }
 
 // Refuse writes an error: its name in a header, its message in the body.

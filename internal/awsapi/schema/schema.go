@@ -95,6 +95,7 @@ type Shape struct {
 	Min, Max  Limit    // of a number's value, or of the length of anything else
 	Union     bool     // exactly one member may be set
 	Streaming bool     // a blob that is not held in memory
+	Events    bool     // a streaming blob of framed events (package eventstream), sent as they come
 	Sensitive bool     // the value must not be logged
 	Flattened bool     // XML and Query: elements without an enclosing element
 	Time      TimeFormat

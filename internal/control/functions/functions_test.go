@@ -47,6 +47,7 @@ type fixture struct {
 	*sdk.Client
 	t         *testing.T
 	functions *functions.Functions
+	runner    *runtime.Runner
 	store     *store.Store
 	python    string
 	objects   map[string][]byte // by bucket/key
@@ -70,7 +71,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
-	f := &fixture{t: t, store: st, objects: make(map[string][]byte)}
+	f := &fixture{t: t, runner: runner, store: st, objects: make(map[string][]byte)}
 	for _, v := range []string{"python3.11", "python3.12", "python3.13", "python3.14"} {
 		if runner.Check(v) == nil {
 			f.python = v

@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/lambda"
 	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
@@ -94,15 +95,7 @@ func (f *Functions) CallStream(ctx context.Context, arn string, req runtime.Requ
 	if err != nil {
 		return nil, err
 	}
-	if !t.enter() {
-		return nil, runtime.ErrThrottled
-	}
-	req.Ended = t.leave
-	s, err := f.Runner.InvokeStream(ctx, t.run, req)
-	if refused(ctx, err) {
-		t.leave()
-	}
-	return s, err
+	return t.stream(ctx, f, req)
 }
 
 // refused reports whether a Runner did not begin a call: with an error other than that its
@@ -204,6 +197,19 @@ func (t *target) invoke(ctx context.Context, f *Functions, req runtime.Request) 
 	return res, err
 }
 
+// stream is invoke for an answer that is read as it comes.
+func (t *target) stream(ctx context.Context, f *Functions, req runtime.Request) (*runtime.Stream, error) {
+	if !t.enter() {
+		return nil, runtime.ErrThrottled
+	}
+	req.Ended = t.leave
+	s, err := f.Runner.InvokeStream(ctx, t.run, req)
+	if refused(ctx, err) {
+		t.leave()
+	}
+	return s, err
+}
+
 // event is an asynchronous call with the function's settings for those.
 func (t *target) event(req runtime.Request) runtime.Event {
 	e := runtime.Event{Function: t.run, Request: req, Retries: runtime.DefaultRetries}
@@ -224,28 +230,10 @@ func (t *target) event(req runtime.Request) runtime.Event {
 
 // Invoke calls a function.
 func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda.InvokeOutput, error) {
-	name, qualifier, err := named(ctx, in.FunctionName, in.Qualifier)
-	if err != nil {
-		return nil, err
-	}
 	if err := unsupported(map[string]bool{"DurableExecutionName": in.DurableExecutionName != nil, "TenantId": in.TenantId != nil}); err != nil {
 		return nil, err
 	}
-	req := runtime.Request{Payload: in.Payload, InvokedARN: functionARN(ctx, name, qualifier)}
-	if len(in.Payload) > 0 && !json.Valid(in.Payload) {
-		return nil, lambda.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON")
-	}
-	if in.ClientContext != nil {
-		b, err := base64.StdEncoding.DecodeString(*in.ClientContext)
-		if err != nil || !json.Valid(b) {
-			return nil, lambda.InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
-		}
-		req.ClientContext = string(b)
-	}
-	t, err := f.target(ctx, operation.Scope(ctx), name, qualifier)
-	if errors.Is(err, ErrNoFunction) {
-		return nil, notFound(ctx, name, qualifier)
-	}
+	t, req, err := f.called(ctx, in.FunctionName, in.Qualifier, in.ClientContext, in.Payload)
 	if err != nil {
 		return nil, err
 	}
@@ -265,10 +253,35 @@ func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda
 	out := &lambda.InvokeOutput{
 		StatusCode: opt.Of(int32(200)), Payload: res.Payload, FunctionError: opt.NonZero(res.FunctionError), ExecutedVersion: &t.version.Version,
 	}
-	if opt.Text(in.LogType) == "Tail" {
+	if opt.Text(in.LogType) == string(lambda.LogTypeTail) {
 		out.LogResult = opt.Of(base64.StdEncoding.EncodeToString(res.LogTail))
 	}
 	return out, nil
+}
+
+// called reads what the calls that invoke have in common. The function's request id is
+// that of the call.
+func (f *Functions) called(ctx context.Context, function, apart, client *string, payload []byte) (*target, runtime.Request, error) {
+	name, qualifier, err := named(ctx, function, apart)
+	if err != nil {
+		return nil, runtime.Request{}, err
+	}
+	req := runtime.Request{ID: awsapi.CallFrom(ctx).RequestID, Payload: payload, InvokedARN: functionARN(ctx, name, qualifier)}
+	if len(payload) > 0 && !json.Valid(payload) {
+		return nil, req, lambda.InvalidRequestContentException("Could not parse request body into json: the payload is not valid JSON")
+	}
+	if client != nil {
+		b, err := base64.StdEncoding.DecodeString(*client)
+		if err != nil || !json.Valid(b) {
+			return nil, req, lambda.InvalidRequestContentException("Client context must be a valid Base64-encoded JSON object.")
+		}
+		req.ClientContext = string(b)
+	}
+	t, err := f.target(ctx, operation.Scope(ctx), name, qualifier)
+	if errors.Is(err, ErrNoFunction) {
+		err = notFound(ctx, name, qualifier)
+	}
+	return t, req, err
 }
 
 // InvokeAsync is the old form of an asynchronous call.

@@ -46,6 +46,7 @@ type Backend interface {
 	GetRuntimeManagementConfig(context.Context, *GetRuntimeManagementConfigInput) (*GetRuntimeManagementConfigOutput, error)
 	Invoke(context.Context, *InvokeInput) (*InvokeOutput, error)
 	InvokeAsync(context.Context, *InvokeAsyncInput) (*InvokeAsyncOutput, error)
+	InvokeWithResponseStream(context.Context, *InvokeWithResponseStreamInput) (*InvokeWithResponseStreamOutput, error)
 	ListAliases(context.Context, *ListAliasesInput) (*ListAliasesOutput, error)
 	ListEventSourceMappings(context.Context, *ListEventSourceMappingsInput) (*ListEventSourceMappingsOutput, error)
 	ListFunctionEventInvokeConfigs(context.Context, *ListFunctionEventInvokeConfigsInput) (*ListFunctionEventInvokeConfigsOutput, error)
@@ -169,6 +170,9 @@ func (refusals) Invoke(context.Context, *InvokeInput) (*InvokeOutput, error) {
 }
 func (refusals) InvokeAsync(context.Context, *InvokeAsyncInput) (*InvokeAsyncOutput, error) {
 	return nil, awserr.NotImplemented("lambda", "InvokeAsync")
+}
+func (refusals) InvokeWithResponseStream(context.Context, *InvokeWithResponseStreamInput) (*InvokeWithResponseStreamOutput, error) {
+	return nil, awserr.NotImplemented("lambda", "InvokeWithResponseStream")
 }
 func (refusals) ListAliases(context.Context, *ListAliasesInput) (*ListAliasesOutput, error) {
 	return nil, awserr.NotImplemented("lambda", "ListAliases")

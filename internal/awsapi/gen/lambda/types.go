@@ -788,6 +788,25 @@ const (
 	InvokeModeResponseStream InvokeMode = "RESPONSE_STREAM"
 )
 
+// InvokeWithResponseStreamInput is the input of InvokeWithResponseStream.
+type InvokeWithResponseStreamInput struct {
+	FunctionName   *string                          // required, path
+	InvocationType *ResponseStreamingInvocationType // header X-Amz-Invocation-Type
+	LogType        *LogType                         // header X-Amz-Log-Type
+	ClientContext  *string                          // header X-Amz-Client-Context
+	Qualifier      *string                          // query Qualifier
+	Payload        []byte                           // the body
+	TenantId       *string                          // header X-Amz-Tenant-Id
+}
+
+// InvokeWithResponseStreamOutput is the output of InvokeWithResponseStream.
+type InvokeWithResponseStreamOutput struct {
+	StatusCode                *int32        // HTTP status
+	ExecutedVersion           *string       // header X-Amz-Executed-Version
+	EventStream               io.ReadCloser // the body
+	ResponseStreamContentType *string       // header Content-Type
+}
+
 // KafkaSchemaRegistryAccessConfig is the structure KafkaSchemaRegistryAccessConfig.
 type KafkaSchemaRegistryAccessConfig struct {
 	Type *KafkaSchemaRegistryAuthType
@@ -1247,6 +1266,15 @@ type RemovePermissionInput struct {
 	Qualifier    *string // query Qualifier
 	RevisionId   *string // query RevisionId
 }
+
+// ResponseStreamingInvocationType is one of the values below.
+type ResponseStreamingInvocationType string
+
+// The values of ResponseStreamingInvocationType.
+const (
+	ResponseStreamingInvocationTypeRequestResponse ResponseStreamingInvocationType = "RequestResponse"
+	ResponseStreamingInvocationTypeDryRun          ResponseStreamingInvocationType = "DryRun"
+)
 
 // Runtime is one of the values below.
 type Runtime string
