@@ -20,6 +20,29 @@ type Function struct {
 
 	// Events are the settings of asynchronous calls by qualifier; "$LATEST" for those without.
 	Events map[string]FunctionEvents `json:"events,omitempty"`
+
+	// URLs are the function URLs by alias; "" is that of $LATEST.
+	URLs map[string]FunctionURL `json:"urls,omitempty"`
+}
+
+// FunctionURL is a URL that calls a function.
+type FunctionURL struct {
+	ID       string        `json:"id"`       // first label of its host name
+	AuthType string        `json:"authType"` // NONE or AWS_IAM
+	Mode     string        `json:"mode"`     // BUFFERED or RESPONSE_STREAM
+	CORS     *FunctionCORS `json:"cors,omitempty"`
+	Created  time.Time     `json:"created"`
+	Modified time.Time     `json:"modified"`
+}
+
+// FunctionCORS says what web pages may do with a function URL.
+type FunctionCORS struct {
+	AllowCredentials bool     `json:"allowCredentials,omitempty"`
+	AllowHeaders     []string `json:"allowHeaders,omitempty"`
+	AllowMethods     []string `json:"allowMethods,omitempty"`
+	AllowOrigins     []string `json:"allowOrigins,omitempty"`
+	ExposeHeaders    []string `json:"exposeHeaders,omitempty"`
+	MaxAge           int      `json:"maxAge,omitempty"` // seconds
 }
 
 // FunctionVersion is the code and configuration of a function at one time.

@@ -33,6 +33,10 @@ func (s *Server) control(w http.ResponseWriter, r *http.Request) {
 		s.operations(w, r)
 		return
 	}
+	if id, region, ok := s.functionURLs.Split(r.Host); ok {
+		s.invokeURL(w, r, id, region)
+		return
+	}
 	if api, stage, rest, byPath, byHost := s.invocation(r); byPath || byHost {
 		s.invoke(w, r, api, stage, rest, byPath)
 		return
@@ -58,6 +62,9 @@ func (s *Server) allowedHost(hostport string) bool {
 }
 
 func (s *Server) isDefaultEndpoint(host string) bool {
+	if _, _, ok := s.functionURLs.Split(host); ok {
+		return true
+	}
 	p := s.gateway.Plan()
 	return p != nil && p.IsDefaultEndpoint(host)
 }
@@ -98,7 +105,7 @@ type liveWriter struct {
 
 func (l *liveWriter) wait() {
 	l.once.Do(func() {
-		if l.r.Method == http.MethodGet || l.r.Method == http.MethodHead {
+		if l.r.Method == http.MethodGet || l.r.Method == http.MethodHead || isInvocation(l.r.URL.Path) {
 			return
 		}
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.r.Context()), liveWithin)
@@ -108,6 +115,11 @@ func (l *liveWriter) wait() {
 			l.s.log.Warn("a call is answered before its effect is served", "revision", revision)
 		}
 	})
+}
+
+// isInvocation reports whether a call is to run a function, which changes nothing.
+func isInvocation(path string) bool {
+	return strings.HasSuffix(path, "/invocations") || strings.HasSuffix(path, "/response-streaming-invocations")
 }
 
 func (l *liveWriter) WriteHeader(status int) {

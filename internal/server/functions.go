@@ -54,7 +54,7 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 	}
 	s.functions, err = functions.New(ctx, functions.Config{
 		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(s.config.Data, functionsFolder), Log: s.log,
-		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials,
+		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
 	})
 	return err
 }

@@ -47,6 +47,11 @@ func (v *invoker) Invoke(ctx context.Context, c *invoke.Call) (*invoke.Result, e
 		}
 		return &invoke.Result{Status: 202, RequestID: id}, nil
 	}
+	return v.call(ctx, c, req)
+}
+
+// call makes a permitted call.
+func (v *invoker) call(ctx context.Context, c *invoke.Call, req runtime.Request) (*invoke.Result, error) {
 	res, err := v.functions.Call(ctx, c.Function, req)
 	if err != nil {
 		return nil, notInvoked(c, err)
@@ -63,6 +68,11 @@ func (v *invoker) Stream(ctx context.Context, c *invoke.Call) (*invoke.Stream, e
 	if err != nil {
 		return nil, err
 	}
+	return v.stream(ctx, c, req)
+}
+
+// stream makes a permitted call whose answer is read as it comes.
+func (v *invoker) stream(ctx context.Context, c *invoke.Call, req runtime.Request) (*invoke.Stream, error) {
 	s, err := v.functions.CallStream(ctx, c.Function, req)
 	if err != nil {
 		return nil, notInvoked(c, err)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os/exec"
 	"strings"
 	"testing"
 
@@ -43,11 +44,14 @@ func newRole(t *testing.T, g *servertest.Gatehouse, name, service, allow string)
 }
 
 // pythonCode is a package with m.py.
-func pythonCode(t *testing.T, source string) *types.FunctionCode {
+func pythonCode(t *testing.T, source string) *types.FunctionCode { return code(t, "m.py", source) }
+
+// code is a package with one file.
+func code(t *testing.T, name, source string) *types.FunctionCode {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
-	w, err := z.Create("m.py")
+	w, err := z.Create(name)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,3 +170,17 @@ func TestInvokerJudgesPermission(t *testing.T) {
 		t.Errorf("throttled: %+v, %v", res, err)
 	}
 }
+
+// nodeRuntime is the runtime that this machine's Node.js serves.
+func nodeRuntime(t *testing.T) types.Runtime {
+	t.Helper()
+	out, err := exec.Command("node", "--version").Output()
+	if err != nil {
+		t.Fatal("no Node.js found: run `make test-deps`")
+	}
+	major, _, _ := strings.Cut(strings.TrimPrefix(string(out), "v"), ".")
+	return types.Runtime("nodejs" + major + ".x")
+}
+
+// nodeCode is a package with m.js.
+func nodeCode(t *testing.T, source string) *types.FunctionCode { return code(t, "m.js", source) }

@@ -14,7 +14,7 @@ import (
 func (s *Server) ownNames() []string {
 	names := []string{"localhost", "127.0.0.1", "::1", s.config.DomainSuffix}
 	for _, region := range s.config.Regions {
-		names = append(names, "*.execute-api."+region+"."+s.config.DomainSuffix)
+		names = append(names, "*.execute-api."+region+"."+s.config.DomainSuffix, "*.lambda-url."+region+"."+s.config.DomainSuffix)
 	}
 	return names
 }

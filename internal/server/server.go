@@ -25,6 +25,7 @@ import (
 	"gatehouse/internal/counter/valkey"
 	"gatehouse/internal/edge"
 	"gatehouse/internal/edge/seen"
+	"gatehouse/internal/functionurl"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/authorizer"
 	"gatehouse/internal/http1"
@@ -59,6 +60,7 @@ type Server struct {
 	runner         *runtime.Runner
 	functions      *functions.Functions
 	functionKeys   issuedKeys
+	functionURLs   *functionurl.Handler
 	backend        *upstream.Client
 	presented      map[string]bool // client certificates of the last plan; used by publish alone
 	firewall       *firewallParts
@@ -192,6 +194,7 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.gateway.Functions = s.Invoker()
+	s.functionURLs = s.functionURLHandler()
 	s.api = s.managementAPI()
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
@@ -210,8 +213,8 @@ func (s *Server) assemble(ctx context.Context) error {
 func (s *Server) assembleEdge(ctx context.Context) error {
 	l := s.config.Limits
 	timeouts := http1.Timeouts{Head: l.HeadTimeout, Idle: l.IdleTimeout}
-	s.engine = &http1.Server{Handler: s.gateway, Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
-	s.h2 = &http2.Server{Handler: s.gateway, Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
+	s.engine = &http1.Server{Handler: s.front(), Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
+	s.h2 = &http2.Server{Handler: s.front(), Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
 
 	serving, err := s.ca.Serve(s.ownNames(), nil)
 	if err != nil {

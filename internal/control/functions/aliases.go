@@ -113,6 +113,8 @@ func (f *Functions) DeleteAlias(ctx context.Context, in *lambda.DeleteAliasInput
 		if i := aliasIndex(fn, *in.Name); i >= 0 {
 			fn.Aliases = slices.Delete(fn.Aliases, i, i+1)
 			delete(fn.Policies, *in.Name)
+			delete(fn.URLs, *in.Name)
+			delete(fn.Events, *in.Name)
 		}
 		return new(lambda.DeleteAliasOutput), nil
 	})

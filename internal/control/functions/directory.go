@@ -19,6 +19,24 @@ type directory struct {
 
 	mu      sync.RWMutex
 	entries map[store.Key]*entry
+	urls    map[urlKey]*URL
+}
+
+// put makes e what is known of a function; nil when it is gone. The caller holds d.mu.
+func (d *directory) put(k store.Key, e *entry) {
+	if old := d.entries[k]; old != nil {
+		for _, u := range old.urls() {
+			delete(d.urls, urlKey{u.Region, u.ID})
+		}
+	}
+	if e == nil {
+		delete(d.entries, k)
+		return
+	}
+	d.entries[k] = e
+	for _, u := range e.urls() {
+		d.urls[urlKey{u.Region, u.ID}] = u
+	}
 }
 
 // An entry is a function as calls see it. It is not modified.
@@ -48,8 +66,11 @@ func (f *Functions) load(ctx context.Context) error {
 		return err
 	}
 	f.dir.mu.Lock()
-	f.dir.entries = fresh
-	f.dir.mu.Unlock()
+	defer f.dir.mu.Unlock()
+	f.dir.entries, f.dir.urls = make(map[store.Key]*entry, len(fresh)), make(map[urlKey]*URL)
+	for k, e := range fresh {
+		f.dir.put(k, e)
+	}
 	return nil
 }
 
@@ -93,11 +114,7 @@ func (f *Functions) reload(ctx context.Context, keys ...store.Key) error {
 	f.dir.mu.Lock()
 	for k, e := range fresh {
 		gone = append(gone, outdated(f.dir.entries[k], e)...)
-		if e == nil {
-			delete(f.dir.entries, k)
-		} else {
-			f.dir.entries[k] = e
-		}
+		f.dir.put(k, e)
 	}
 	f.dir.mu.Unlock()
 	for _, key := range gone {

@@ -38,6 +38,9 @@ type Config struct {
 	// the denial.
 	MayPass func(ctx context.Context, role string) error
 
+	// URL is how a function URL with an id is called: "https://ID.lambda-url.REGION.SUFFIX/".
+	URL func(region, id string) string
+
 	// Credentials gives a function the credentials of its role for a session of the given
 	// name; an error says why Lambda may not assume it.
 	Credentials func(ctx context.Context, role, session string) (runtime.Credentials, error)

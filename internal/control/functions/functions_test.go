@@ -125,6 +125,7 @@ func (f *fixture) openIn(runner functions.Runner, dir string) *functions.Functio
 			return nil, errors.New("S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
 		},
 		MayPass: func(context.Context, string) error { return nil },
+		URL:     func(region, id string) string { return "https://" + id + ".lambda-url." + region + ".test/" },
 		Credentials: func(_ context.Context, r, session string) (runtime.Credentials, error) {
 			if !strings.HasPrefix(r, role) {
 				return runtime.Credentials{}, errors.New("no such role")

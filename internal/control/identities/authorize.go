@@ -25,6 +25,12 @@ func (s *Service) Authorize(ctx context.Context, a awsapi.Access) error {
 	return s.authorize(ctx, a, nil)
 }
 
+// AuthorizeWith is Authorize with condition keys that only the caller's service knows, by
+// their names in lower case.
+func (s *Service) AuthorizeWith(ctx context.Context, a awsapi.Access, keys map[string]string) error {
+	return s.authorize(ctx, a, keys)
+}
+
 // authorize is Authorize with condition keys of one action.
 func (s *Service) authorize(ctx context.Context, a awsapi.Access, more map[string]string) error {
 	id := &a.Call.Identity

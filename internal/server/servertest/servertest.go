@@ -127,7 +127,7 @@ func (g *Gatehouse) CAPool(t testing.TB) *x509.CertPool {
 }
 
 // Client is an HTTP client for which every host is this server: port 443 is its HTTPS port,
-// port 80 its HTTP port. tlsConfig may be nil; the local CA is trusted unless it says
+// and so is that port's own number; all others are its HTTP port. tlsConfig may be nil; the local CA is trusted unless it says
 // otherwise.
 func (g *Gatehouse) Client(t testing.TB, tlsConfig *tls.Config) *http.Client {
 	t.Helper()
@@ -143,7 +143,8 @@ func (g *Gatehouse) Client(t testing.TB, tlsConfig *tls.Config) *http.Client {
 		ForceAttemptHTTP2: len(tlsConfig.NextProtos) == 0,
 		DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
 			to := g.HTTP
-			if _, port, _ := net.SplitHostPort(addr); port == "443" {
+			_, own, _ := net.SplitHostPort(g.HTTPS)
+			if _, port, _ := net.SplitHostPort(addr); port == "443" || port == own {
 				to = g.HTTPS
 			}
 			var d net.Dialer
