@@ -2,6 +2,8 @@ package compile
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strconv"
 	"time"
 
@@ -44,7 +46,7 @@ func (l stageLimits) caching(s *plan.Stage, m *plan.Method, r *model.Resource, f
 			TTL:    time.Duration(setting.CacheTTLInSeconds) * time.Second,
 			Sealed: setting.CacheDataEncrypted,
 		},
-		Deployment: s.DeploymentID, Namespace: from.Integration.CacheNamespace, OnlyGET: verb == "ANY",
+		Deployment: deploymentKey(s), Namespace: from.Integration.CacheNamespace, OnlyGET: verb == "ANY",
 		Anyone: !setting.RequireAuthorizationForCacheControl, OnUnauthorized: strategies[setting.UnauthorizedCacheControlHeaderStrategy],
 	}
 	if out.Namespace == "" {
@@ -58,6 +60,16 @@ func (l stageLimits) caching(s *plan.Stage, m *plan.Method, r *model.Resource, f
 		out.Parameters = append(out.Parameters, p)
 	}
 	return out, nil
+}
+
+// deploymentKey tells the answers of one release of a stage from those of another: by
+// deployment, and by the values of stage variables, which a canary may override.
+func deploymentKey(s *plan.Stage) string {
+	key := s.DeploymentID
+	for _, name := range slices.Sorted(maps.Keys(s.Variables)) {
+		key += "\n" + name + "=" + s.Variables[name]
+	}
+	return key
 }
 
 // cacheParameter finds what a cache key parameter stands for. A mapping that passes a

@@ -16,8 +16,6 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 		return "compression (minimumCompressionSize) is not offered yet"
 	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
 		return "private endpoints are not offered yet"
-	case st.CanarySettings != nil:
-		return "canary releases are not offered yet"
 	}
 	return ""
 }

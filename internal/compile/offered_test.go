@@ -20,7 +20,6 @@ func TestRefusals(t *testing.T) {
 		{"private", func(_ *model.Stage, s *model.Snapshot, _ *model.Method) {
 			s.API.EndpointConfiguration.Types = []string{"PRIVATE"}
 		}, "private endpoints", true},
-		{"canary", func(st *model.Stage, _ *model.Snapshot, _ *model.Method) { st.CanarySettings = &model.CanarySettings{} }, "canary", true},
 		{"absent authorizer", func(_ *model.Stage, _ *model.Snapshot, m *model.Method) {
 			m.AuthorizationType, m.AuthorizerID = "CUSTOM", "gone"
 		}, "gone", false},

@@ -37,26 +37,41 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	if err != nil {
 		return err
 	}
-	snapshot, err := snapshots.Get(tx, in, st.DeploymentID)
-	if errors.Is(err, store.ErrNotFound) {
-		return compileError{fmt.Errorf("deployment %q is not there", st.DeploymentID)}
+	if !st.CacheClusterEnabled {
+		c.Limits.dropCache(u.region, u.api, u.id)
 	}
+	s, err := c.release(tx, u, st)
 	if err != nil {
 		return err
 	}
-	with, err := c.backends(tx, u, st.ClientCertificateID, &snapshot)
-	if err != nil {
-		return err
-	}
-	s, err := Stage(u.account, u.region, st, snapshot, c.Limits, with)
-	if err != nil {
-		return compileError{err}
-	}
-	if s.Guard, err = c.guard(tx, u, st); err != nil {
-		return err
+	if st.CanarySettings != nil {
+		if s.Canary, err = c.canary(tx, u, st); err != nil {
+			return err
+		}
 	}
 	b.SetStage(s)
 	return nil
+}
+
+// release compiles what a stage serves by the deployment that it points to.
+func (c *Compiler) release(tx *store.Tx, u unit, st model.Stage) (*plan.Stage, error) {
+	snapshot, err := snapshots.Get(tx, u.scope().Of(u.api), st.DeploymentID)
+	if errors.Is(err, store.ErrNotFound) {
+		return nil, compileError{fmt.Errorf("deployment %q is not there", st.DeploymentID)}
+	}
+	if err != nil {
+		return nil, err
+	}
+	with, err := c.backends(tx, u, st.ClientCertificateID, &snapshot)
+	if err != nil {
+		return nil, err
+	}
+	s, err := Stage(u.account, u.region, st, snapshot, c.Limits, with)
+	if err != nil {
+		return nil, compileError{err}
+	}
+	s.Guard, err = c.guard(tx, u, st)
+	return s, err
 }
 
 // Stage compiles one stage. It does nothing but ask limits for the stage's limiters, which

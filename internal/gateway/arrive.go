@@ -78,7 +78,7 @@ func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) err
 	if s == nil {
 		return errNoStage
 	}
-	x.stage, x.path = s, path
+	x.stage, x.path = x.release(s), path
 	if byDefaultEndpoint && s.DefaultEndpointDisabled {
 		return errEndpointDisabled
 	}

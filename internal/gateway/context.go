@@ -116,6 +116,8 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.callerText(id), true
 	case variable.IdentityAPIKey:
 		return x.key, true
+	case variable.IsCanaryRequest:
+		return x.canaryText(), true
 	case variable.IdentityAPIKeyID:
 		return x.grant.KeyID, true
 	case variable.XRayTraceID:

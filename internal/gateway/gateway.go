@@ -46,6 +46,10 @@ type Gateway struct {
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 
+	// Draw returns a random number from 0 to less than 1, which decides between a stage and
+	// its canary; nil means math/rand's. It is called concurrently.
+	Draw func() float64
+
 	plan      atomic.Pointer[plan.Plan]
 	exchanges sync.Pool
 }

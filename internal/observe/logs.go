@@ -21,8 +21,9 @@ type Logs struct {
 	lines  sync.Pool
 }
 
-// stageLogs are the writers of one stage; access is nil when it has no access log.
-type stageLogs struct{ access, execution *logstore.Writer }
+// stageLogs are the writers of one stage: to its log group and, of a canary, to the canary's
+// too. access is empty when it has no access log.
+type stageLogs struct{ access, execution []*logstore.Writer }
 
 // Done implements gateway.Observer.
 func (l *Logs) Done(r *gateway.Record) {
@@ -32,7 +33,9 @@ func (l *Logs) Done(r *gateway.Record) {
 	to := l.of(r.Stage)
 	if r.HasExecutionLog() {
 		for at, event := range r.ExecutionLog {
-			to.execution.Append(at.UnixMilli(), event)
+			for _, w := range to.execution {
+				w.Append(at.UnixMilli(), event)
+			}
 		}
 	}
 	if r.Stage.AccessLog != nil {
@@ -48,7 +51,9 @@ func (l *Logs) access(r *gateway.Record, to *stageLogs) {
 	line, ok := r.AppendAccessLog((*b)[:0])
 	if ok {
 		// The time is that of the answer, as the service writes the record after it.
-		to.access.Append(r.Start.Add(r.Latency).UnixMilli(), bytes.TrimSuffix(line, []byte("\n")))
+		for _, w := range to.access {
+			w.Append(r.Start.Add(r.Latency).UnixMilli(), bytes.TrimSuffix(line, []byte("\n")))
+		}
 	}
 	*b = line
 	l.lines.Put(b)
@@ -58,12 +63,21 @@ func (l *Logs) of(s *plan.Stage) *stageLogs {
 	if v, ok := l.stages.Load(s); ok {
 		return v.(*stageLogs)
 	}
-	n := &stageLogs{execution: l.writer(s, s.ExecutionGroup)}
+	n := &stageLogs{execution: l.writers(s, s.ExecutionGroup)}
 	if s.AccessLog != nil {
-		n.access = l.writer(s, s.AccessLog.Group)
+		n.access = l.writers(s, s.AccessLog.Group)
 	}
 	v, _ := l.stages.LoadOrStore(s, n)
 	return v.(*stageLogs)
+}
+
+// writers returns the writers of a stage to a group.
+func (l *Logs) writers(s *plan.Stage, group string) []*logstore.Writer {
+	out := []*logstore.Writer{l.writer(s, group)}
+	if s.IsCanary {
+		out = append(out, l.writer(s, group+plan.CanarySuffix))
+	}
+	return out
 }
 
 // writer returns the writer of a stage's stream in a group. Streams are named by 32

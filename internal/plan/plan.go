@@ -103,11 +103,12 @@ func (p *Plan) Domains(yield func(*Domain) bool) {
 	}
 }
 
-// Stages calls yield for every stage of the plan, in no particular order.
+// Stages calls yield for every stage of the plan, the releases of canaries included, in no
+// particular order.
 func (p *Plan) Stages(yield func(*Stage) bool) {
 	for _, a := range p.apis {
 		for _, s := range a.Stages {
-			if !yield(s) {
+			if !yield(s) || s.Canary != nil && !yield(s.Canary.Release) {
 				return
 			}
 		}

@@ -61,7 +61,24 @@ type Stage struct {
 
 	// ExecutionGroup is the log group of execution logs.
 	ExecutionGroup string
+
+	// Canary is the release that a part of the requests goes to; nil without one.
+	Canary *Canary
+
+	// IsCanary tells that the stage is the release of a canary. What it logs goes to the
+	// stage's log groups and to those with CanarySuffix too.
+	IsCanary bool
 }
+
+// A Canary is a second release of a stage.
+type Canary struct {
+	Share   float64 // of the requests, 0 to 1
+	Release *Stage
+}
+
+// CanarySuffix ends the names of the log groups that canary requests are told in a second
+// time.
+const CanarySuffix = "/Canary"
 
 // An AccessLog says what is written for each request, and where.
 type AccessLog struct {

@@ -105,6 +105,9 @@ func (s *RestAPIs) deployTo(tx *store.Tx, owner store.Scope, deployment string, 
 	switch {
 	case err == nil:
 		moveStage(&it.Value, deployment, in)
+		if err := checkStage(it.Value); err != nil {
+			return err
+		}
 		it.Value.LastUpdatedDate = operation.Now(tx)
 		return stages.Replace(tx, it)
 	case !isNotFound(err):

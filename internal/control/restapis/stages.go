@@ -51,13 +51,8 @@ func checkStage(st model.Stage) error {
 	if !stageName.MatchString(st.StageName) {
 		return badRequest("Stage name only allows a-zA-Z0-9_-")
 	}
-	for _, name := range slices.Sorted(maps.Keys(st.Variables)) {
-		if !variableName.MatchString(name) {
-			return badRequest("Invalid stage variable name: " + name + ". Only alphanumeric characters and underscores are allowed, at most 64")
-		}
-		if !variableValue.MatchString(st.Variables[name]) {
-			return badRequest("Invalid stage variable value: " + st.Variables[name] + ". Please use values with the following regex: [A-Za-z0-9-._~:/?#&=,]+")
-		}
+	if err := checkVariables(st.Variables); err != nil {
+		return err
 	}
 	if st.CacheClusterSize != "" && !slices.Contains(cacheSizes, st.CacheClusterSize) {
 		return badRequest("Invalid cache cluster size: " + st.CacheClusterSize)
@@ -65,11 +60,26 @@ func checkStage(st model.Stage) error {
 	return checkCanary(st.CanarySettings)
 }
 
-func checkCanary(c *model.CanarySettings) error {
-	if c != nil && (c.PercentTraffic < 0 || c.PercentTraffic > 100) {
-		return badRequest("Invalid canarySettings: percentTraffic must be between 0.0 and 100.0")
+func checkVariables(variables map[string]string) error {
+	for _, name := range slices.Sorted(maps.Keys(variables)) {
+		if !variableName.MatchString(name) {
+			return badRequest("Invalid stage variable name: " + name + ". Only alphanumeric characters and underscores are allowed, at most 64")
+		}
+		if !variableValue.MatchString(variables[name]) {
+			return badRequest("Invalid stage variable value: " + variables[name] + ". Please use values with the following regex: [A-Za-z0-9-._~:/?#&=,]+")
+		}
 	}
 	return nil
+}
+
+func checkCanary(c *model.CanarySettings) error {
+	if c == nil {
+		return nil
+	}
+	if !(c.PercentTraffic >= 0 && c.PercentTraffic <= 100) { // NaN is neither
+		return badRequest("Invalid canarySettings: percentTraffic must be between 0.0 and 100.0")
+	}
+	return checkVariables(c.StageVariableOverrides)
 }
 
 // CreateStage makes a stage of a deployment.
