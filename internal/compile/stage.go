@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/ratelimit"
 	"gatehouse/internal/store"
 )
 
@@ -98,6 +99,10 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
+	}
+	var err error
+	if s.RateLimitHeaders, err = ratelimit.Parse(st.Tags[ratelimit.Tag]); err != nil {
+		return nil, err
 	}
 	if text := snapshot.API.Policy; text != "" {
 		policy, err := iampolicy.Parse(expandResources(text, region, account, snapshot.API.ID), iampolicy.Resource)

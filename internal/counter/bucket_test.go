@@ -302,6 +302,23 @@ func TestUnlimitedHasNoBucket(t *testing.T) {
 	}
 }
 
+// A frozen clock moves by what it is shifted, and goes on from there.
+func TestCoarseClockFreezes(t *testing.T) {
+	c := counter.NewCoarse()
+	defer c.Stop()
+	c.Freeze()
+	before := c.Now()
+	c.Shift(time.Minute)
+	if now := c.Now(); now != before.Add(time.Minute) {
+		t.Errorf("frozen at %v and shifted by a minute: %v", before, now)
+	}
+	c.Thaw()
+	c.Shift(0)
+	if d := c.Now().Time().Sub(before.Time()); d < time.Minute || d > time.Minute+10*time.Second {
+		t.Errorf("%v have passed, want a minute and a little", d)
+	}
+}
+
 func TestCoarseClockFollows(t *testing.T) {
 	c := counter.NewCoarse()
 	defer c.Stop()

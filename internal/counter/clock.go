@@ -41,6 +41,7 @@ const restAfter = 64
 type Coarse struct {
 	mono, wall atomic.Int64
 	shift      atomic.Int64
+	frozen     atomic.Pointer[time.Time] // nil: the clock runs
 	awake      atomic.Bool
 	read       atomic.Bool
 
@@ -78,6 +79,22 @@ func (c *Coarse) Shift(d time.Duration) {
 	c.set()
 }
 
+// Freeze lets the clock stand still, so that what Shift adds is all the time that goes
+// by; Thaw lets it go on from where it stands. Both serve `--dev`.
+func (c *Coarse) Freeze() {
+	now := time.Now()
+	c.frozen.CompareAndSwap(nil, &now)
+	c.set()
+}
+
+// Thaw undoes Freeze.
+func (c *Coarse) Thaw() {
+	if since := c.frozen.Load(); since != nil {
+		c.shift.Add(-int64(time.Since(*since)))
+		c.frozen.Store(nil)
+	}
+}
+
 // Stop ends the clock's goroutine and waits for it. Readings then stand still.
 func (c *Coarse) Stop() {
 	c.once.Do(func() { close(c.done) })
@@ -95,6 +112,9 @@ func (c *Coarse) rouse() {
 // set reads the real clocks. The monotonic reading only ever grows.
 func (c *Coarse) set() {
 	now := time.Now()
+	if f := c.frozen.Load(); f != nil {
+		now = *f
+	}
 	shift := c.shift.Load()
 	mono := int64(now.Sub(c.start)) + shift
 	for {

@@ -44,8 +44,9 @@ type exchange struct {
 	accessKey string
 	auth      authorized // what the method's authorizer said
 
-	key   string // API key of a method that requires one
-	grant meter.Grant
+	key        string // API key of a method that requires one
+	grant      meter.Grant
+	retryAfter time.Duration // of a limit that refused
 
 	peeker inspect.Peeker
 	waf    wafFacts

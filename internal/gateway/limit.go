@@ -4,6 +4,7 @@ import (
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/plan"
+	"gatehouse/internal/ratelimit"
 )
 
 // The refusals of limits (throttling-and-usage-plans, section 8).
@@ -19,6 +20,7 @@ func (x *exchange) throttle() error {
 		return nil
 	}
 	if r := x.method.Throttle.Admit(x.g.Clock.Now()); r.Refused() {
+		x.retryAfter = r.RetryAfter
 		return errThrottled
 	}
 	return nil
@@ -45,6 +47,7 @@ func (x *exchange) meter() error {
 	if !refusal.Refused() {
 		return nil
 	}
+	x.retryAfter = refusal.RetryAfter
 	shared := errAPIKey
 	switch refusal.Type {
 	case throttle.Throttled:
@@ -55,4 +58,20 @@ func (x *exchange) meter() error {
 	r := *shared
 	r.Cause = configurationError(refusal.Log(x.key))
 	return &r
+}
+
+// tellLimits writes what is left of the limits into the answer, where the stage asks for
+// it. Requests that were refused before a limit was looked at are not told of it.
+func (x *exchange) tellLimits() {
+	if x.stage == nil || x.stage.RateLimitHeaders == ratelimit.None || x.method == nil {
+		return
+	}
+	var room [4]ratelimit.Policy
+	now := x.g.Clock.Now()
+	policies := x.method.Throttle.AppendPolicies(room[:0], now)
+	policies = x.grant.AppendPolicies(policies, now)
+	ratelimit.Set(&x.res.header, x.stage.RateLimitHeaders, policies)
+	if x.retryAfter > 0 {
+		ratelimit.SetRetryAfter(&x.res.header, x.retryAfter)
+	}
 }

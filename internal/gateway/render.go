@@ -175,6 +175,7 @@ func (x *exchange) respond() {
 	if r.traced {
 		r.header.Add("X-Amzn-Trace-Id", x.traceHeader())
 	}
+	x.tellLimits()
 	if r.stream != nil {
 		x.respondStream()
 		return

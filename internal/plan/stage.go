@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
+	"gatehouse/internal/ratelimit"
 	"gatehouse/internal/trust/backendtls"
 )
 
@@ -44,6 +45,9 @@ type Stage struct {
 
 	// KeyFromAuthorizer takes API keys from the authorizer instead of the header.
 	KeyFromAuthorizer bool
+
+	// RateLimitHeaders says how callers are told of limits; none by default.
+	RateLimitHeaders ratelimit.Style
 
 	// Guard is the stage's web ACL; nil when it has none.
 	Guard *inspect.Guard

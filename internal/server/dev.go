@@ -35,13 +35,28 @@ func (s *Server) devOperation(w http.ResponseWriter, r *http.Request, name strin
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// moveClock shifts the clock of throttles and quotas by ?advance=24h, so that a test need
-// not wait for a period's end.
+// moveClock moves the clock of throttles and quotas, so that a test need not wait:
+// ?advance=24h shifts it, ?freeze=true lets it stand still but for that, ?freeze=false
+// lets it go on from where it stands.
 func (s *Server) moveClock(w http.ResponseWriter, r *http.Request) {
-	d, err := time.ParseDuration(r.URL.Query().Get("advance"))
-	if err != nil || d < -maxShift || d > maxShift {
-		http.Error(w, "want ?advance=DURATION, such as 90s or 24h, at most a year either way", http.StatusBadRequest)
+	q := r.URL.Query()
+	var d time.Duration
+	var err error
+	if q.Has("advance") {
+		d, err = time.ParseDuration(q.Get("advance"))
+	}
+	freeze := q.Get("freeze")
+	switch {
+	case err != nil, d < -maxShift, d > maxShift, !q.Has("advance") && !q.Has("freeze"),
+		q.Has("freeze") && freeze != "true" && freeze != "false":
+		http.Error(w, "want ?advance=DURATION, such as 90s or 24h, at most a year either way, or ?freeze=true or false", http.StatusBadRequest)
 		return
+	}
+	switch freeze {
+	case "true":
+		s.clock.Freeze()
+	case "false":
+		s.clock.Thaw()
 	}
 	s.clock.Shift(d)
 	w.WriteHeader(http.StatusNoContent)

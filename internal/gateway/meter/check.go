@@ -3,11 +3,11 @@ package meter
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"gatehouse/internal/counter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/keyhash"
+	"gatehouse/internal/ratelimit"
 )
 
 // The answers of this step besides throttle's (throttling-and-usage-plans.md section 8).
@@ -46,31 +46,28 @@ func (m *Meter) Route(place Place, api, stage, resource, resourceID, method stri
 type Grant struct {
 	KeyID, CustomerID, PlanID string
 
-	bucket *counter.Bucket
-	quota  *counter.Quota
+	method, bucket *counter.Bucket // of the plan; nil: no limit
+	quota          *counter.Quota
 }
 
-// Standing is what a key's holder has left, for the optional rate limit headers.
-type Standing struct {
-	Rate       counter.Limit // zero without a throttle
-	Tokens     int64
-	Quota      int64 // units per period; counter.CountOnly without a quota
-	QuotaLeft  int64
-	QuotaReset time.Time
-}
-
-// Standing reports what is left at now.
-func (g Grant) Standing(now counter.Instant) Standing {
-	st := Standing{Quota: counter.CountOnly}
+// AppendPolicies appends what the key's holder has left at now: of the plan's limit for
+// the method, of its limit, of its quota, as far as there are such.
+func (g *Grant) AppendPolicies(dst []ratelimit.Policy, now counter.Instant) []ratelimit.Policy {
+	if g.method != nil {
+		dst = append(dst, throttle.PolicyOf("plan-method", g.method, now))
+	}
 	if g.bucket != nil {
-		st.Rate, st.Tokens = g.bucket.Limit(), g.bucket.Tokens(now)
+		dst = append(dst, throttle.PolicyOf("plan", g.bucket, now))
 	}
-	if g.quota != nil {
-		if a := g.quota.Allowance(); a.Limit >= 0 {
-			st.Quota, st.QuotaLeft, st.QuotaReset = a.Limit, g.quota.Left(now), g.quota.Reset()
-		}
+	if g.quota == nil {
+		return dst
 	}
-	return st
+	a := g.quota.Allowance()
+	if a.Limit < 0 {
+		return dst
+	}
+	start, end := a.Span(now.Time())
+	return append(dst, ratelimit.Policy{Name: "quota", Limit: a.Limit, Left: g.quota.Left(now), Window: end.Sub(start), Reset: end.Sub(now.Time())})
 }
 
 // A Refusal says why a key was not admitted. The zero value refuses nothing.
@@ -100,8 +97,9 @@ func (r *Route) Check(now counter.Instant, value string) (Grant, Refusal) {
 	}
 	st := s.enter(r.meter, spec)
 	g := Grant{KeyID: k.id, CustomerID: k.customer, PlanID: s.plan.id, bucket: st.bucket, quota: st.quota}
-	if b := st.method(r.meter, s, r, spec.stages[r.stage]); b != nil && !b.Take(now) {
-		return g, r.refuse(g, throttle.Over(b, now))
+	g.method = st.method(r.meter, s, r, spec.stages[r.stage])
+	if g.method != nil && !g.method.Take(now) {
+		return g, r.refuse(g, throttle.Over(g.method, now))
 	}
 	if st.bucket != nil && !st.bucket.Take(now) {
 		return g, r.refuse(g, throttle.Over(st.bucket, now))

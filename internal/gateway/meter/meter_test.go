@@ -158,8 +158,12 @@ func TestThrottledRequestsAreNotCounted(t *testing.T) {
 	if ref.Refused() {
 		t.Fatalf("refused: %+v", ref)
 	}
-	if st := g.Standing(f.clock.Now()); st.QuotaLeft != 7 {
-		t.Errorf("%d units left of 10 after 3 admitted requests", st.QuotaLeft)
+	left := map[string]int64{}
+	for _, p := range g.AppendPolicies(nil, f.clock.Now()) {
+		left[p.Name] = p.Left
+	}
+	if d := cmp.Diff(map[string]int64{"plan": 0, "quota": 7}, left); d != "" {
+		t.Errorf("left after 3 admitted requests of 10 (-want +got):\n%s", d)
 	}
 }
 

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"gatehouse/internal/counter"
+	"gatehouse/internal/ratelimit"
 )
 
 // The refusal that every throttle sends (throttling-and-usage-plans.md section 8).
@@ -29,7 +30,7 @@ type Refusal struct {
 	Message string // for the caller
 
 	Limit      counter.Limit // the limit that was exceeded
-	RetryAfter time.Duration // when a token may be there; the service does not tell callers
+	RetryAfter time.Duration // when a token may be there; callers are told where a stage's tag asks for it
 }
 
 // Refused reports whether r refuses.
@@ -38,6 +39,17 @@ func (r Refusal) Refused() bool { return r.Type != "" }
 // Over returns the refusal of a request for which b had no token.
 func Over(b *counter.Bucket, now counter.Instant) Refusal {
 	return Refusal{Type: Throttled, Message: TooManyRequests, Limit: b.Limit(), RetryAfter: b.Wait(now)}
+}
+
+// PolicyOf tells callers of a bucket under a name.
+func PolicyOf(name string, b *counter.Bucket, now counter.Instant) ratelimit.Policy {
+	l := b.Limit()
+	p := ratelimit.Policy{Name: name, Limit: l.Burst, Left: min(b.Tokens(now), l.Burst)}
+	if l.Rate > 0 {
+		p.Window = time.Duration(float64(l.Burst) / l.Rate * float64(time.Second))
+		p.Reset = time.Duration(float64(l.Burst-p.Left) / l.Rate * float64(time.Second))
+	}
+	return p
 }
 
 // A Stage names a stage: what its limits belong to.
@@ -87,6 +99,15 @@ func (m *Method) Admit(now counter.Instant) Refusal {
 		return Over(m.account, now)
 	}
 	return Refusal{}
+}
+
+// AppendPolicies appends what is left of the method's own limit. The account's is not
+// told: it would show one API's callers how busy the others are.
+func (m *Method) AppendPolicies(dst []ratelimit.Policy, now counter.Instant) []ratelimit.Policy {
+	if m.own == nil {
+		return dst
+	}
+	return append(dst, PolicyOf("method", m.own, now))
 }
 
 // Resolve finds the throttle settings of a method among a stage's method settings: its
