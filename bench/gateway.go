@@ -17,6 +17,9 @@ const (
 	stage       = "bench"
 )
 
+// The root key that --dev has.
+const rootKeyID, rootSecret = "test", "test"
+
 // gateway starts bin serve and gives it, through its AWS API, an API that passes
 // everything on to the backends. host is what requests must carry as Host.
 func gateway(bin, dir string) (p *process, host string, err error) {
@@ -33,14 +36,19 @@ func gateway(bin, dir string) (p *process, host string, err error) {
 	return p, id + ".execute-api.us-east-1.localhost", nil
 }
 
+// client calls the API of the Gatehouse that is measured.
+func client() *apigateway.Client {
+	return apigateway.New(apigateway.Options{
+		Region:       "us-east-1",
+		BaseEndpoint: aws.String("http://" + controlAddr),
+		Credentials:  credentials.NewStaticCredentialsProvider(rootKeyID, rootSecret, ""),
+	})
+}
+
 // createAPI makes an API with /{proxy+} to the backend and /sink to the sink, deploys
 // it and returns its id.
 func createAPI(ctx context.Context) (string, error) {
-	c := apigateway.New(apigateway.Options{
-		Region:       "us-east-1",
-		BaseEndpoint: aws.String("http://" + controlAddr),
-		Credentials:  credentials.NewStaticCredentialsProvider("test", "test", ""),
-	})
+	c := client()
 	api, err := c.CreateRestApi(ctx, &apigateway.CreateRestApiInput{Name: aws.String("bench")})
 	if err != nil {
 		return "", err

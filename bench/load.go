@@ -21,10 +21,13 @@ import (
 // requests succeeded. A failed request is an error.
 type load func(base string, d time.Duration) (requests int, err error)
 
-// wrk makes HTTP/1.1 requests over kept-alive connections.
-func wrk(conns int, path, script, dir, host string) load {
+// wrk makes HTTP/1.1 requests over kept-alive connections, with more header lines.
+func wrk(conns int, path, script, dir, host string, more ...string) load {
 	return func(base string, d time.Duration) (int, error) {
 		args := []string{"-c", loadCPUs, "wrk", "-t1", "-c" + strconv.Itoa(conns), "-d" + seconds(d), "-H", "Host: " + host}
+		for _, line := range more {
+			args = append(args, "-H", line)
+		}
 		if script != "" {
 			args = append(args, "-s", filepath.Join(dir, script))
 		}

@@ -11,6 +11,8 @@
 //
 //	apt-get install nginx-light wrk nghttp2-client
 //
+// "policies" measures what API keys, throttles and quotas add to a request.
+//
 // The other subcommands are the parts that run starts: "front" is the
 // proxy, "sink" a backend for bodies.
 package main
@@ -30,6 +32,8 @@ func main() {
 	switch command {
 	case "run":
 		err = run(args)
+	case "policies":
+		err = policies(args)
 	case "front":
 		err = front(args)
 	case "sink":
@@ -44,6 +48,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench [run|front|sink] [flags]")
+	fmt.Fprintln(os.Stderr, "usage: bench [run|policies|front|sink] [flags]")
 	os.Exit(2)
 }

@@ -117,8 +117,7 @@ func run(args []string) error {
 		return nil
 	}
 	printMachine()
-	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "nginx", "front", "nginx", "front", "CPU", "thrpt", "")
-	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "us/req", "us/req", "req/s", "req/s", "ratio", "ratio", "target")
+	header("nginx", "front")
 	for _, sc := range scenarios(dir, host, prefix) {
 		if *gate != "" && sc.name == "handshake-mtls" {
 			continue // needs a custom domain with a trust store
@@ -139,6 +138,12 @@ func run(args []string) error {
 		return measureIdle(nginx, front, *idle, host, prefix)
 	}
 	return nil
+}
+
+// header prints the head of a table that compares b with a.
+func header(a, b string) {
+	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", a, b, a, b, "CPU", "thrpt", "")
+	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "us/req", "us/req", "req/s", "req/s", "ratio", "ratio", "target")
 }
 
 func needTools() error {

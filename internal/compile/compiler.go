@@ -314,10 +314,17 @@ func unitOf(k store.Key) (unit, bool) {
 // touched finds the units that a commit changes, each once.
 func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, error) {
 	var units []unit
+	seen := map[unit]bool{}
+	add := func(u unit) {
+		if !seen[u] {
+			seen[u] = true
+			units = append(units, u)
+		}
+	}
 	var certificates, firewalls, backends []store.Key
 	for _, change := range commit.Changes {
-		if u, ok := unitOf(change.Key); ok && !slices.Contains(units, u) {
-			units = append(units, u)
+		if u, ok := unitOf(change.Key); ok {
+			add(u)
 		}
 		if change.Key.Kind == model.KindCertificate {
 			certificates = append(certificates, change.Key)
@@ -330,9 +337,7 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 		}
 	}
 	for _, u := range c.usersOf(backends) {
-		if !slices.Contains(units, u) {
-			units = append(units, u)
-		}
+		add(u)
 	}
 	if len(certificates)+len(firewalls) == 0 {
 		return units, nil
@@ -343,9 +348,7 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 			return err
 		}
 		for _, u := range guarded {
-			if !slices.Contains(units, u) {
-				units = append(units, u)
-			}
+			add(u)
 		}
 		if len(certificates) == 0 {
 			return nil
@@ -354,9 +357,9 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 			if err != nil {
 				return err
 			}
-			u, _ := unitOf(d.Key)
-			if slices.ContainsFunc(certificates, func(k store.Key) bool { return usesCertificate(d, k) }) && !slices.Contains(units, u) {
-				units = append(units, u)
+			if slices.ContainsFunc(certificates, func(k store.Key) bool { return usesCertificate(d, k) }) {
+				u, _ := unitOf(d.Key)
+				add(u)
 			}
 		}
 		return nil

@@ -82,17 +82,8 @@ func (c *Compiler) compileKey(tx *store.Tx, u unit) error {
 		return compileError{fmt.Errorf("its hash: %w", err)}
 	}
 	out := meter.Key{Place: place, ID: k.ID, CustomerID: k.CustomerID, Hash: hash, Enabled: k.Enabled}
-	for p, err := range usagePlans.In(tx, u.scope()) {
-		if err != nil {
-			return err
-		}
-		in, err := tx.Has(planKeys.Key(u.scope().Of(p.Key.ID), k.ID))
-		if err != nil {
-			return err
-		}
-		if in {
-			out.Plans = append(out.Plans, p.Key.ID)
-		}
+	if out.Plans, err = planKeys.Parents(tx, u.scope(), k.ID); err != nil {
+		return err
 	}
 	if err := c.Limits.Meter.SetKey(out); err != nil {
 		return compileError{err}

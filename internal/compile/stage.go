@@ -116,7 +116,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 			return nil, err
 		}
 	}
-	var err error
+
 	if l.authorizers, err = compileAuthorizers(s, st, &snapshot); err != nil {
 		return nil, err
 	}

@@ -91,6 +91,12 @@ func (c Collection[T]) In(tx *Tx, in Scope) iter.Seq2[Item[T], error] {
 // order of creation. It stops after yielding an error.
 func (c Collection[T]) All(tx *Tx) iter.Seq2[Item[T], error] { return c.decoded(tx.All(c.Kind)) }
 
+// Parents returns, in order, the parents under which an account and region hold a
+// document with an id.
+func (c Collection[T]) Parents(tx *Tx, in Scope, id string) ([]string, error) {
+	return tx.Parents(c.Kind, in, id)
+}
+
 // Count returns how many documents of the kind are in scope.
 func (c Collection[T]) Count(tx *Tx, in Scope) (int, error) { return tx.Count(c.Kind, in) }
 

@@ -73,6 +73,19 @@ func (p Page) start() (after any, condition string, err error) {
 	return seq, creation, nil
 }
 
+// Parents returns, in order, the parents under which an account and region hold a
+// document of a kind with an id. in.Parent is not looked at.
+func (tx *Tx) Parents(kind string, in Scope, id string) (parents []string, err error) {
+	err = tx.query(func(scan func(...any) error) error {
+		var parent string
+		err := scan(&parent)
+		parents = append(parents, parent)
+		return err
+	}, `SELECT parent FROM documents WHERE kind = $1 AND account = $2 AND region = $3 AND id = $4 AND parent > '' ORDER BY parent`,
+		kind, in.Account, in.Region, id)
+	return parents, err
+}
+
 // batch is how many documents In and All read at a time.
 const batch = 512
 

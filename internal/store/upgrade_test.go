@@ -69,6 +69,21 @@ var eras = []struct {
 			return err
 		},
 	},
+	{
+		version: 3,
+		fill: []string{
+			`INSERT INTO documents (seq, kind, account, region, parent, id, revision, created, body)
+				VALUES (7, 'usageplankey', '000000000000', 'us-east-1', 'plan', 'key', 3, 1000000000, $1)`,
+			`UPDATE revision SET value = 3`,
+		},
+		verify: func(t *testing.T, tx *store.Tx) error {
+			parents, err := tx.Parents("usageplankey", store.Scope{Account: "000000000000", Region: "us-east-1"}, "key")
+			if diff := cmp.Diff([]string{"plan"}, parents); diff != "" {
+				t.Errorf("parents (-want +got):\n%s", diff)
+			}
+			return err
+		},
+	},
 }
 
 func TestUpgrade(t *testing.T) {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strings"
 
+	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
@@ -136,8 +137,17 @@ func (s *UsagePlans) importRow(ctx context.Context, tx *store.Tx, row keyRow) (i
 		return "", "", err
 	}
 	for _, p := range row.plans {
-		if _, err := plans.Get(tx, in, p); errors.Is(err, store.ErrNotFound) {
+		plan, err := plans.Get(tx, in, p)
+		if errors.Is(err, store.ErrNotFound) {
 			warning = fmt.Sprintf("line %d: Invalid Usage Plan ID specified: %s", row.line, p)
+			continue
+		}
+		if err != nil {
+			return "", "", err
+		}
+		var refused *awserr.Error
+		if err := checkKeyInPlan(tx, in, plan, k.ID); errors.As(err, &refused) {
+			warning = fmt.Sprintf("line %d: %s", row.line, refused.Message)
 			continue
 		} else if err != nil {
 			return "", "", err

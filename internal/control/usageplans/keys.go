@@ -193,15 +193,17 @@ func (s *UsagePlans) DeleteApiKey(ctx context.Context, in *apigateway.DeleteApiK
 		if _, err := keys.Get(tx, operation.Scope(ctx), *in.ApiKey); err != nil {
 			return nil, operation.OrElse(err, noKey())
 		}
-		for p, err := range plans.In(tx, operation.Scope(ctx)) {
-			if err != nil {
-				return nil, err
-			}
-			if err := planKeys.Delete(tx, operation.Scope(ctx).Of(p.Key.ID), *in.ApiKey); err != nil && !errors.Is(err, store.ErrNotFound) {
+		in, key := operation.Scope(ctx), *in.ApiKey
+		held, err := planKeys.Parents(tx, in, key)
+		if err != nil {
+			return nil, err
+		}
+		for _, plan := range held {
+			if err := planKeys.Delete(tx, in.Of(plan), key); err != nil {
 				return nil, err
 			}
 		}
-		return nil, keys.Delete(tx, operation.Scope(ctx), *in.ApiKey)
+		return nil, keys.Delete(tx, in, key)
 	})
 }
 

@@ -2,7 +2,6 @@ package usageplans
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -118,17 +117,20 @@ func checkOnePlanPerStage(tx *store.Tx, in store.Scope, p model.UsagePlan) error
 // checkKeyInPlan refuses a key for plan p that another plan already admits to one of p's
 // stages.
 func checkKeyInPlan(tx *store.Tx, in store.Scope, p model.UsagePlan, key string) error {
-	for other, err := range plans.In(tx, in) {
+	held, err := planKeys.Parents(tx, in, key)
+	if err != nil {
+		return err
+	}
+	for _, id := range held {
+		if id == p.ID {
+			continue
+		}
+		other, err := plans.Get(tx, in, id)
 		if err != nil {
 			return err
 		}
-		if other.Value.ID == p.ID || !sharesStage(other.Value, p) {
-			continue
-		}
-		if _, err := planKeys.Get(tx, in.Of(other.Value.ID), key); err == nil {
+		if sharesStage(other, p) {
 			return apigateway.ConflictException("Usage Plan " + p.ID + " cannot be added because API Key cannot reference multiple Usage Plans with the same ApiStage: " + key)
-		} else if !errors.Is(err, store.ErrNotFound) {
-			return err
 		}
 	}
 	return nil
@@ -162,23 +164,36 @@ func withTags(p *apigateway.UsagePlan) *apigateway.UsagePlan {
 // GetUsagePlans lists plans, all or those that a key is in.
 func (s *UsagePlans) GetUsagePlans(ctx context.Context, in *apigateway.GetUsagePlansInput) (*apigateway.GetUsagePlansOutput, error) {
 	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetUsagePlansOutput, error) {
+		if key := opt.Value(in.KeyId); key != "" {
+			return plansOfKey(tx, operation.Scope(ctx), key)
+		}
 		items, next, err := plans.List(tx, operation.Scope(ctx), operation.Page(in.Limit, in.Position))
 		if err != nil {
 			return nil, operation.ListError(err)
 		}
 		out := &apigateway.GetUsagePlansOutput{Position: opt.NonZero(next)}
 		for _, it := range items {
-			if key := opt.Value(in.KeyId); key != "" {
-				if _, err := planKeys.Get(tx, operation.Scope(ctx).Of(it.Value.ID), key); errors.Is(err, store.ErrNotFound) {
-					continue
-				} else if err != nil {
-					return nil, err
-				}
-			}
 			out.Items = append(out.Items, *wirePlan(it.Value))
 		}
 		return out, nil
 	})
+}
+
+// plansOfKey lists the plans that a key is in, on one page: they are few.
+func plansOfKey(tx *store.Tx, in store.Scope, key string) (*apigateway.GetUsagePlansOutput, error) {
+	held, err := planKeys.Parents(tx, in, key)
+	if err != nil {
+		return nil, err
+	}
+	out := new(apigateway.GetUsagePlansOutput)
+	for _, id := range held {
+		p, err := plans.Get(tx, in, id)
+		if err != nil {
+			return nil, err
+		}
+		out.Items = append(out.Items, *wirePlan(p))
+	}
+	return out, nil
 }
 
 // DeleteUsagePlan deletes a plan that covers no stage any more.

@@ -105,6 +105,8 @@ func testLists(t *testing.T, place Maker) {
 		}
 	})
 
+	t.Run("parents of an id", func(t *testing.T) { testParents(t, place) })
+
 	t.Run("one scope, counted and emptied", func(t *testing.T) {
 		s := open(t, place)
 		resources := store.Collection[string]{Kind: "resource"}
@@ -136,6 +138,30 @@ func testLists(t *testing.T, place Maker) {
 			return nil
 		})
 	})
+}
+
+func testParents(t *testing.T, place Maker) {
+	s := open(t, place)
+	members := store.Collection[string]{Kind: "member"}
+	elsewhere := store.Scope{Account: home.Account, Region: "eu-west-1"}
+	update(t, s, func(tx *store.Tx) error {
+		var errs []error
+		for _, plan := range []string{"silver", "gold"} {
+			errs = append(errs, members.Put(tx, home.Of(plan), "key1", "x"))
+		}
+		errs = append(errs, members.Put(tx, home.Of("gold"), "key2", "x"), members.Put(tx, home, "key1", "without a parent"),
+			members.Put(tx, elsewhere.Of("bronze"), "key1", "x"), tx.Put(home.Of("tin").Key("other", "key1"), []byte("{}")))
+		return errors.Join(errs...)
+	})
+	for id, want := range map[string][]string{"key1": {"gold", "silver"}, "key2": {"gold"}, "key3": nil} {
+		view(t, s, func(tx *store.Tx) error {
+			got, err := members.Parents(tx, home, id)
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("parents of %s (-want +got):\n%s", id, diff)
+			}
+			return err
+		})
+	}
 }
 
 // walk lists the ids of all APIs page by page; between is called before each page.
