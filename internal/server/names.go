@@ -19,6 +19,18 @@ func (s *Server) ownNames() []string {
 	return names
 }
 
+// endpoint is the host of an API's default endpoint as clients on this machine's network write
+// it: with the port of the https listener, unless that is 443.
+func (s *Server) endpoint(api, region string) string {
+	host := api + ".execute-api." + region + "." + s.config.DomainSuffix
+	if s.sockets.https != nil {
+		if _, port, err := net.SplitHostPort(s.sockets.https.Addr().String()); err == nil && port != "443" {
+			host += ":" + port
+		}
+	}
+	return host
+}
+
 // egress is the policy on backend addresses, asked for each connection after the name was
 // resolved: never our own control port, never link-local addresses (cloud metadata), never
 // what the operator denied.

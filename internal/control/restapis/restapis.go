@@ -22,6 +22,10 @@ type RestAPIs struct {
 
 	// Steering judges changes of tags that steer; nil lets all through.
 	Steering tags.Guard
+
+	// Endpoint returns the host of an API's default endpoint, with a port unless it is 443:
+	// exports and SDKs name it. nil gives the service's own names.
+	Endpoint func(api, region string) string
 }
 
 // The collections of the package.

@@ -209,6 +209,7 @@ type wire struct {
 	base   string
 	region string
 	key    aws.Credentials
+	accept string // the Accept header of calls, "" for none
 }
 
 func newWire(t *testing.T, g *servertest.Gatehouse) *wire {
@@ -217,7 +218,7 @@ func newWire(t *testing.T, g *servertest.Gatehouse) *wire {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &wire{"http://" + g.Control, g.Config.Region(), key}
+	return &wire{base: "http://" + g.Control, region: g.Config.Region(), key: key}
 }
 
 // answer is what a call was answered.
@@ -236,6 +237,9 @@ func (w *wire) call(t *testing.T, method, target, body string) answer {
 	}
 	if body != "" {
 		req.Header.Set("Content-Type", "application/json")
+	}
+	if w.accept != "" {
+		req.Header.Set("Accept", w.accept)
 	}
 	sum := sha256.Sum256([]byte(body))
 	if err := v4.NewSigner().SignHTTP(t.Context(), w.key, req, hex.EncodeToString(sum[:]), "apigateway", w.region, time.Now()); err != nil {
