@@ -42,6 +42,7 @@ var commands = []command{
 	{"backup", "write a backup of the store to a file", backup},
 	{"restore", "fill an empty data folder from a backup", restore},
 	{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},
+	{"client-certificate", "rotate the certificate that a stage presents to backends, or show what is published of it", clientCertificate},
 	{"explain", "say how a recent request was answered, and why", explain},
 	{"waf", "try a web ACL on a request, or on the requests of a log", waf},
 	{"health", "ask a running server whether it is ready", health},

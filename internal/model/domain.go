@@ -98,4 +98,27 @@ type ClientCertificate struct {
 	CreatedDate    time.Time         `json:"createdDate"`
 	ExpirationDate time.Time         `json:"expirationDate"`
 	Tags           map[string]string `json:"tags,omitempty"`
+
+	// Successor is published and takes the certificate's place at its switch date; its key is
+	// the secret SecretSuccessorKey. Predecessor is what it took the place of a moment ago.
+	Successor   *SuccessorCertificate   `json:"successor,omitempty"`
+	Predecessor *PredecessorCertificate `json:"predecessor,omitempty"`
+
+	// Rotated is the value of RotateTag by which the certificate was replaced last.
+	Rotated string `json:"rotated,omitempty"`
+}
+
+// SuccessorCertificate waits for its switch date.
+type SuccessorCertificate struct {
+	PEM            string    `json:"pemEncodedCertificate"`
+	CreatedDate    time.Time `json:"createdDate"`
+	ExpirationDate time.Time `json:"expirationDate"`
+	SwitchDate     time.Time `json:"switchDate"`
+	Tag            string    `json:"tag,omitempty"` // the value of RotateTag that made it; "" for a command
+}
+
+// PredecessorCertificate was presented until a moment ago, and stays published for a while.
+type PredecessorCertificate struct {
+	PEM   string    `json:"pemEncodedCertificate"`
+	Until time.Time `json:"until"`
 }

@@ -39,6 +39,8 @@ const (
 const (
 	SecretPrivateKey = "private-key" // of a Certificate or ClientCertificate, PEM
 	SecretValue      = "value"       // of an APIKey
+
+	SecretSuccessorKey = "successor-private-key" // of a ClientCertificate's successor, PEM
 )
 
 // ClientCertificateUsers is the space of names in which stages are entered that present a
@@ -50,6 +52,10 @@ func ClientCertificateUsers(account, region, id string) string {
 // LinkTargetTag on a VPC link says where its connections go ("10.0.0.7:8443"), instead of to
 // the host of the integration's URI.
 const LinkTargetTag = "gatehouse:target"
+
+// RotateTag on a client certificate makes its successor: "auto" some weeks before it ends, or
+// the time at which to switch, in RFC 3339.
+const RotateTag = "gatehouse:rotate"
 
 // The ids of the TrustStore documents of a domain name.
 const (

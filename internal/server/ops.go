@@ -37,6 +37,10 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 			writeJSON(w, http.StatusOK, s.revocation.manager.Reports())
 			return nil
 		})
+	case strings.HasPrefix(name, clientCertificatesPrefix) && isRead(r):
+		s.publishCertificate(w, r, strings.TrimPrefix(name, clientCertificatesPrefix))
+	case strings.HasPrefix(name, clientCertificatesPrefix) && strings.HasSuffix(name, rotateSuffix) && r.Method == http.MethodPost:
+		s.rotateCertificate(w, r, strings.TrimSuffix(strings.TrimPrefix(name, clientCertificatesPrefix), rotateSuffix))
 	case name == "restore" && r.Method == http.MethodPost:
 		s.restore(w, r)
 	case strings.HasPrefix(name, decisionsPrefix) && isRead(r):

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
+	"gatehouse/internal/control/clientcertificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
@@ -51,6 +53,7 @@ type Server struct {
 	ca             *localca.Authority
 	api            *awsapi.Server
 	identities     *identities.Service
+	certificates   *clientcertificates.Keeper
 	objects        *objects.Service
 	gateway        *gateway.Gateway
 	clock          *counter.Coarse
@@ -178,6 +181,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}
 	s.objects = objects.New(s.store)
+	s.certificates = &clientcertificates.Keeper{Store: s.store, Log: s.log}
 	if err := s.openIdentities(ctx); err != nil {
 		return err
 	}
@@ -269,6 +273,7 @@ func (s *Server) Run(ctx context.Context) error {
 	}
 	run("compiler", s.compiler.Run)
 	run("store", s.store.Run)
+	run("client certificates", s.certificates.Run)
 	run("revocation", s.revocation.run)
 	run("followed objects", s.follower.run)
 	run("seen clients", s.keepClients)
@@ -358,11 +363,13 @@ func (s *Server) Addresses() (control, plain, secure string) {
 	return addr(s.sockets.control), addr(s.sockets.http), addr(s.sockets.https)
 }
 
-// serveOps answers health and readiness on the ops port.
+// serveOps answers health and readiness on the ops port, and which client certificates
+// backends are to admit.
 func (s *Server) serveOps(ctx context.Context, l net.Listener) error {
 	srv := &http.Server{ReadHeaderTimeout: 5 * time.Second, Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch r.URL.Path {
-		case opsPrefix + "health", opsPrefix + "ready":
+		switch {
+		case r.URL.Path == opsPrefix+"health", r.URL.Path == opsPrefix+"ready",
+			strings.HasPrefix(r.URL.Path, opsPrefix+clientCertificatesPrefix) && isRead(r):
 			s.operations(w, r)
 		default:
 			http.NotFound(w, r)
@@ -370,5 +377,6 @@ func (s *Server) serveOps(ctx context.Context, l net.Listener) error {
 	})}
 	stop := context.AfterFunc(ctx, func() { srv.Close() })
 	defer stop()
+	defer srv.Close() // the listener may end before ctx does
 	return ignoreClosed(srv.Serve(l))
 }
