@@ -40,6 +40,7 @@ func (c *Config) Check() error {
 	p.want(slices.Contains([]string{"auto", "on", "off"}, c.ControlInvoke), "control-invoke", c.ControlInvoke, "auto, on or off")
 	p.want((c.RootAccessKeyID == "") == (c.RootSecretAccessKey == ""), "root-access-key-id", c.RootAccessKeyID, "both root-access-key-id and root-secret-access-key, or neither")
 	p.want(c.Functions.Sandbox == "" || c.Functions.Sandbox == "none", "functions.sandbox", c.Functions.Sandbox, "none, or nothing")
+	p.functionRoutes(c.Functions.Routes)
 	p.want(c.Quotas == "" || c.Quotas == "aws", "quotas", c.Quotas, "aws, or nothing")
 	p.networks("proxy-protocol.http", c.ProxyProtocol.HTTP)
 	p.networks("proxy-protocol.https", c.ProxyProtocol.HTTPS)
@@ -62,6 +63,23 @@ type problems []error
 func (p *problems) want(ok bool, setting string, found any, want string) {
 	if !ok {
 		*p = append(*p, fmt.Errorf("configuration: %s: found %q, want %s", setting, fmt.Sprint(found), want))
+	}
+}
+
+func (p *problems) functionRoutes(routes []FunctionRoute) {
+	for i, r := range routes {
+		setting := fmt.Sprintf("functions.routes[%d].", i)
+		p.want(r.Function != "", setting+"function", r.Function, "a name or an ARN, with * for any text")
+		p.want((r.Lambda == "") != (r.HTTP == ""), setting+"lambda", r.Lambda, "exactly one of lambda and http")
+		for name, text := range map[string]string{"lambda": r.Lambda, "http": r.HTTP} {
+			u, err := url.Parse(text)
+			p.want(text == "" || err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != "", setting+name, text, "http://… or https://…")
+		}
+		keys := r.AccessKeyID != "" || r.SecretAccessKey != "" || r.SessionToken != ""
+		p.want((r.AccessKeyID == "") == (r.SecretAccessKey == "") && (r.SessionToken == "" || r.AccessKeyID != ""), setting+"access-key-id", r.AccessKeyID,
+			"access-key-id and secret-access-key together, or neither")
+		p.want(!keys || r.Profile == "", setting+"profile", r.Profile, "none beside access-key-id")
+		p.want(r.Lambda != "" || !keys && r.Profile == "" && r.Region == "", setting+"http", r.HTTP, "no region and no credentials with http")
 	}
 }
 

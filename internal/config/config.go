@@ -143,6 +143,30 @@ type Functions struct {
 	// Interpreters are paths by runtime ("nodejs22.x: /opt/node22/bin/node"), for those
 	// that PATH does not lead to.
 	Interpreters map[string]string `yaml:"interpreters"`
+
+	// Routes lists functions that run elsewhere when an API calls them; the first that fits is
+	// taken. Each has function (a pattern for names, or for ARNs when it begins with arn:, with
+	// * for any text) and one of lambda (the URL of an AWS Lambda endpoint) and http (the URL
+	// of a service that takes events as POST requests and answers with the function's
+	// result). Calls to lambda are signed for region (default: that of the function's ARN)
+	// with access-key-id, secret-access-key and session-token, or as profile of the AWS
+	// configuration files, or else with what AWS's usual chain of credentials finds. The
+	// route stands in for the function's own policy: credentials of an integration or
+	// authorizer are judged as ever. Default: none.
+	Routes []FunctionRoute `yaml:"routes"`
+}
+
+// A FunctionRoute says where functions run; exactly one of Lambda and HTTP is set.
+type FunctionRoute struct {
+	Function string `yaml:"function"`
+	Lambda   string `yaml:"lambda"`
+	HTTP     string `yaml:"http"`
+
+	Region          string `yaml:"region"`
+	Profile         string `yaml:"profile"`
+	AccessKeyID     string `yaml:"access-key-id"`
+	SecretAccessKey Secret `yaml:"secret-access-key"`
+	SessionToken    Secret `yaml:"session-token"`
 }
 
 // Firewall gives web ACLs what they need to know about addresses. Rules that need what is

@@ -75,6 +75,8 @@ func TestMistakes(t *testing.T) {
 		{"half a root key", "", []string{"GATEHOUSE_ROOT_ACCESS_KEY_ID=AKIA"}, nil, []string{"both root-access-key-id"}},
 		{"bad network", "proxy-protocol:\n  https: [10.0.0.0/33]\n", nil, nil, []string{"proxy-protocol.https", "10.0.0.0/33"}},
 		{"foreign store", "store: mysql://u:hunter2@h/db\n", nil, nil, []string{"store: want a URL that starts with postgres://"}},
+		{"function routes", "functions:\n  routes:\n    - {lambda: 'ftp://h', http: 'http://h', access-key-id: A, profile: p}\n    - {function: f, http: 'http://h', region: r}\n", nil, nil,
+			[]string{"functions.routes[0].function", "functions.routes[0].lambda: found \"ftp://h\", want exactly one", "functions.routes[0].lambda: found \"ftp://h\", want http", "functions.routes[0].access-key-id", "functions.routes[0].profile", "functions.routes[1].http"}},
 		{"firewall logs", "firewall:\n  logs:\n    - {destination: arn:aws:logs:us-east-1:000000000000:log-group:aws-waf-logs-x, file: f, url: 'ftp://h', token: hunter2}\n    - {destination: 'arn:aws:s3:::aws-waf-logs-x', token: hunter2}\n", nil, nil,
 			[]string{"firewall.logs[0].destination", "firewall.logs[0].file: found \"f\", want exactly one of", "firewall.logs[0].url: found", "firewall.logs[1].file", "firewall.logs[1].token"}},
 		{"no file", "", nil, []string{"--config", "/nonexistent.yaml"}, []string{"/nonexistent.yaml"}},

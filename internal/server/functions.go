@@ -52,6 +52,9 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if s.remote, err = s.functionRoutes(ctx); err != nil {
+		return err
+	}
 	s.functions, err = functions.New(ctx, functions.Config{
 		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(s.config.Data, functionsFolder), Log: s.log,
 		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
@@ -61,6 +64,9 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 
 // closeFunctions ends all processes of functions.
 func (s *Server) closeFunctions() {
+	if s.remote != nil {
+		s.remote.Close()
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), functionGrace)
 	defer cancel()
 	if err := s.runner.Close(ctx); err != nil {

@@ -4,15 +4,20 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/netip"
 	"strings"
 	"time"
 
+	awsconfig "github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/invoke"
+	"gatehouse/internal/invoke/remote"
 	"gatehouse/internal/runtime"
 )
 
@@ -27,18 +32,48 @@ const backplaneSession = "BackplaneAssumeRoleSession"
 type invoker struct {
 	functions  *functions.Functions
 	identities *identities.Service
+	remote     *remote.Router // functions that run elsewhere
 }
 
 // Invoker calls functions as the gateway does.
 func (s *Server) Invoker() invoke.Invoker {
-	return &invoker{functions: s.functions, identities: s.identities}
+	return &invoker{functions: s.functions, identities: s.identities, remote: s.remote}
+}
+
+// functionRoutes are the configured routes of functions that run elsewhere.
+func (s *Server) functionRoutes(ctx context.Context) (*remote.Router, error) {
+	var routes []remote.Route
+	for i, r := range s.config.Functions.Routes {
+		to := remote.Route{Function: r.Function, Lambda: r.Lambda, Region: r.Region, HTTP: r.HTTP}
+		switch {
+		case r.Lambda == "":
+		case r.AccessKeyID != "":
+			to.Credentials = credentials.NewStaticCredentialsProvider(r.AccessKeyID, r.SecretAccessKey.Reveal(), r.SessionToken.Reveal())
+		default:
+			var options []func(*awsconfig.LoadOptions) error
+			if r.Profile != "" {
+				options = append(options, awsconfig.WithSharedConfigProfile(r.Profile))
+			}
+			c, err := awsconfig.LoadDefaultConfig(ctx, options...)
+			if err != nil {
+				return nil, fmt.Errorf("functions.routes[%d]: %w", i, err)
+			}
+			to.Credentials = c.Credentials
+		}
+		routes = append(routes, to)
+	}
+	return remote.New(routes, remote.Options{Control: s.egress()}), nil
 }
 
 // Invoke implements invoke.Invoker.
 func (v *invoker) Invoke(ctx context.Context, c *invoke.Call) (*invoke.Result, error) {
-	req, err := v.admit(ctx, c)
+	to := v.remote.Find(c.Function)
+	req, err := v.admit(ctx, c, to)
 	if err != nil {
 		return nil, err
+	}
+	if to != nil {
+		return v.remote.Invoke(ctx, to, c)
 	}
 	if c.Async {
 		id, err := v.functions.CallAsync(ctx, c.Function, req)
@@ -64,9 +99,13 @@ func (v *invoker) call(ctx context.Context, c *invoke.Call, req runtime.Request)
 
 // Stream implements invoke.Invoker.
 func (v *invoker) Stream(ctx context.Context, c *invoke.Call) (*invoke.Stream, error) {
-	req, err := v.admit(ctx, c)
+	to := v.remote.Find(c.Function)
+	req, err := v.admit(ctx, c, to)
 	if err != nil {
 		return nil, err
+	}
+	if to != nil {
+		return v.remote.Stream(ctx, to, c)
 	}
 	return v.stream(ctx, c, req)
 }
@@ -93,9 +132,12 @@ func (b *streamBody) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// admit judges a call and makes the runtime's of it.
-func (v *invoker) admit(ctx context.Context, c *invoke.Call) (runtime.Request, error) {
-	if err := v.permit(ctx, c); err != nil {
+// admit judges a call and makes the runtime's of it. What a route leads away has no policy
+// here that could be asked: that the operator configured the route stands in for it.
+func (v *invoker) admit(ctx context.Context, c *invoke.Call, to *remote.Route) (runtime.Request, error) {
+	if to != nil && c.By.Credentials == "" {
+		// permitted by configuration
+	} else if err := v.permit(ctx, c); err != nil {
 		return runtime.Request{}, err
 	}
 	if limit := maxPayload(c); len(c.Payload) > limit {

@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/lambda/types"
 
 	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/config"
 	"gatehouse/internal/invoke"
 	"gatehouse/internal/server/servertest"
 )
@@ -184,3 +185,42 @@ func nodeRuntime(t *testing.T) types.Runtime {
 
 // nodeCode is a package with m.js.
 func nodeCode(t *testing.T, source string) *types.FunctionCode { return code(t, "m.js", source) }
+
+// A function can run at another Lambda endpoint, here that of another Gatehouse. The
+// route stands in for its policy, and not for those of credentials.
+func TestFunctionsElsewhere(t *testing.T) {
+	t.Parallel()
+	other := servertest.Start(t, nil)
+	if _, err := lambda.NewFromConfig(other.AWS(t)).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
+		FunctionName: aws.String("far"), Runtime: pythonRuntime(t), Role: newRole(t, other, "far", "lambda.amazonaws.com", ""),
+		Handler: aws.String("m.handler"), Code: pythonCode(t, "def handler(e, c): return [e, c.function_name]\n"),
+	}); err != nil {
+		t.Fatal(err)
+	}
+	keys, err := other.AWS(t).Credentials.Retrieve(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := servertest.Start(t, func(c *config.Config) {
+		c.Functions.Routes = []config.FunctionRoute{{
+			Function: "f*", Lambda: "http://" + other.Control, AccessKeyID: keys.AccessKeyID, SecretAccessKey: config.Secret(keys.SecretAccessKey),
+		}}
+	})
+	const far = "arn:aws:lambda:us-east-1:000000000000:function:far"
+	res, err := g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: far, Payload: []byte("1")})
+	if err != nil || string(res.Payload) != `[1, "far"]` || res.Version != "$LATEST" || len(res.LogTail) == 0 {
+		t.Errorf("%+v, %v", res, err)
+	}
+	_, err = g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: far, By: invoke.Authority{Credentials: *newRole(t, g, "no", "apigateway.amazonaws.com", "")}})
+	if e, _ := errors.AsType[*invoke.Error](err); e == nil || e.Kind != invoke.NotPermitted {
+		t.Errorf("by a role that may not: %v", err)
+	}
+	_, err = g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: far + "x"})
+	if e, _ := errors.AsType[*invoke.Error](err); e == nil || e.Kind != invoke.NotFound {
+		t.Errorf("a function that is not there either: %v", err)
+	}
+	_, err = g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: strings.Replace(far, "far", "near", 1)})
+	if e, _ := errors.AsType[*invoke.Error](err); e == nil || e.Kind != invoke.NotPermitted {
+		t.Errorf("a function of no route: %v", err)
+	}
+}

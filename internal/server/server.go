@@ -33,6 +33,7 @@ import (
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
+	"gatehouse/internal/invoke/remote"
 	"gatehouse/internal/keyhash"
 	"gatehouse/internal/localca"
 	"gatehouse/internal/logstore"
@@ -64,6 +65,7 @@ type Server struct {
 	functions      *functions.Functions
 	functionKeys   issuedKeys
 	functionURLs   *functionurl.Handler
+	remote         *remote.Router
 	backend        *upstream.Client
 	presented      map[string]bool // client certificates of the last plan; used by publish alone
 	firewall       *firewallParts
