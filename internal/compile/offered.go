@@ -12,8 +12,6 @@ import (
 // without what was asked for.
 func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 	switch {
-	case snapshot.API.MinimumCompressionSize != nil:
-		return "compression (minimumCompressionSize) is not offered yet"
 	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
 		return "private endpoints are not offered yet"
 	}

@@ -16,7 +16,6 @@ func TestRefusals(t *testing.T) {
 		want  string
 		stage bool
 	}{
-		{"compression", func(_ *model.Stage, s *model.Snapshot, _ *model.Method) { s.API.MinimumCompressionSize = new(int) }, "minimumCompressionSize", true},
 		{"private", func(_ *model.Stage, s *model.Snapshot, _ *model.Method) {
 			s.API.EndpointConfiguration.Types = []string{"PRIVATE"}
 		}, "private endpoints", true},

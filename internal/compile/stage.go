@@ -95,6 +95,9 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		Client:                  with.Client,
 		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",
 	}
+	if least := snapshot.API.MinimumCompressionSize; least != nil {
+		s.Compression = &plan.Compression{Least: int64(*least)}
+	}
 	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st, nil}
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)

@@ -2,7 +2,6 @@ package gateway
 
 import (
 	"context"
-	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"strings"
@@ -66,7 +65,7 @@ func (x *exchange) authenticate(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(body)
+	sum := x.bodySum(body)
 	req := sigv4.FromMessage(x.req)
 	req.Body, req.PayloadHash = nil, hex.EncodeToString(sum[:])
 	service := x.g.ExecuteAPI

@@ -34,6 +34,7 @@ type cachingFacts struct {
 // fulfil answers the request: from the cache, or else by the integration, whose answer the
 // cache then keeps (routing-and-integrations, section 14).
 func (x *exchange) fulfil(ctx context.Context) error {
+	x.forgetCoding()
 	c := x.method.Caching
 	if c == nil || c.OnlyGET && x.verb != "GET" {
 		return x.integrate(ctx)
@@ -119,20 +120,19 @@ func (x *exchange) collect() bool {
 	if s == nil {
 		return len(x.res.body) <= cache.MaxBody
 	}
-	r := s.resp
-	if r.Length > cache.MaxBody {
+	if s.length > cache.MaxBody {
 		return false
 	}
 	b := x.res.body[:0]
 	for {
-		chunk, err := r.Next()
+		chunk, err := s.next()
 		b = append(b, chunk...)
 		if x.log != nil {
 			x.logChunk(chunk)
 		}
 		switch {
-		case err != nil && (!errors.Is(err, io.EOF) || len(r.Trailer) > 0), len(b) > cache.MaxBody:
-			s.before, s.ended = b, err
+		case err != nil && (!errors.Is(err, io.EOF) || len(s.trailer()) > 0), len(b) > cache.MaxBody:
+			s.before, s.ended, s.logged = b, err, true
 			x.res.body = nil // it belongs to the stream now
 			return false
 		case err != nil:

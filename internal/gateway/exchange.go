@@ -59,6 +59,7 @@ type exchange struct {
 	streamed stream
 	backend  backendFacts
 	caching  cachingFacts
+	inflater *inflater // of a body that came compressed; else nil
 
 	asked, answered expression.BodyReader // what mappings read of the two bodies
 
@@ -79,6 +80,7 @@ type buffers struct {
 	received []byte // from the backend
 	peeked   []byte // of the request's body, for the web ACL
 	cacheKey []byte
+	packed   []byte         // the answer, compressed
 	fields   message.Header // of an event
 	identity []byte         // what an authorizer's answer is kept under, before it is hashed
 	log      executionLog
@@ -93,6 +95,9 @@ const maxKept = 64 << 10
 // them.
 func (x *exchange) run(ctx context.Context) {
 	err := x.arrive(ctx) // TLS and client certificate, host, mapping, stage
+	if err == nil {
+		err = x.decode() // Content-Encoding of the request
+	}
 	if err == nil {
 		err = x.inspect() // web ACL
 	}
@@ -147,6 +152,7 @@ func (x *exchange) end() {
 		s.close()
 	}
 	x.unpeek()
+	x.undecode()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
 	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey, &next.identity} {

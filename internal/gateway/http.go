@@ -302,6 +302,9 @@ func backendRefusal(err error) error {
 		if errors.Is(err, message.ErrBodyTooLarge) {
 			return errBodyTooLarge
 		}
+		if r := refusalIn(err); r != nil {
+			return r
+		}
 		return with(&Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Executing: true, Reason: "body-unreadable"})
 	case upstream.Timeout:
 		return with(errTimeout)

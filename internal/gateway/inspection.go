@@ -82,6 +82,8 @@ func (x *exchange) uninspected(err error) error {
 		return &Refusal{Type: plan.Default5XX, Status: 500, Message: "Internal server error", Kind: "InternalServerErrorException", Reason: "waf-error", Cause: err}
 	case errors.Is(cause, message.ErrBodyTooLarge):
 		return errBodyTooLarge
+	case refusalIn(cause) != nil:
+		return refusalIn(cause)
 	}
 	return &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Reason: "body-unreadable", Cause: cause}
 }

@@ -87,6 +87,8 @@ func (x *exchange) readBody() ([]byte, error) {
 		case errors.Is(err, io.EOF):
 			x.body = b
 			return b, nil
+		case refusalIn(err) != nil:
+			return nil, refusalIn(err)
 		case err != nil:
 			return nil, &Refusal{Type: plan.Default4XX, Status: 400, Message: "Bad Request", Kind: "BadRequestException", Reason: "body-unreadable", Cause: err}
 		}

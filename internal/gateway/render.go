@@ -61,7 +61,7 @@ func (r *Refusal) status() int {
 
 // customised returns what the stage's deployment says about a response type.
 func (x *exchange) customised(t plan.ResponseType) *plan.GatewayResponse {
-	if x.stage == nil {
+	if x.stage == nil || t == plan.RequestTooLarge { // customising it has no effect (section 3.1)
 		return nil
 	}
 	if own := x.stage.Responses[t]; own != nil {
@@ -180,6 +180,7 @@ func (x *exchange) respond() {
 		x.respondStream()
 		return
 	}
+	x.encodeBody()
 	if x.w.WriteHead(r.status, r.header, int64(len(r.body))) != nil {
 		return
 	}

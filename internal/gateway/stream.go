@@ -17,8 +17,10 @@ type stream struct {
 	length int64     // in bytes, -1 when it is not known
 	began  time.Time // when the backend was called
 
-	// before was read of the body already; ended is then how it ended, if it did.
+	// before was read of the body already, and was logged when logged is set; ended is then
+	// how the body ended, if it did.
 	before []byte
+	logged bool
 	ended  error
 }
 
@@ -31,6 +33,7 @@ func (s *stream) next() ([]byte, error) {
 	if s.ended != nil {
 		return nil, s.ended
 	}
+	s.logged = false
 	if s.fn != nil {
 		return s.fn.Next()
 	}
@@ -45,10 +48,15 @@ func (s *stream) trailer() message.Header {
 	return s.resp.Trailer
 }
 
-// respondStream sends the head and passes the backend's body on. When the backend breaks
-// off, so does the answer: the client must see that it is not complete.
+// respondStream sends the head and passes the backend's body on, compressed when it is to be.
+// When the backend breaks off, so does the answer: the client must see that it is not
+// complete.
 func (x *exchange) respondStream() {
 	s := x.res.stream
+	e := x.encodeStream(s)
+	if e != nil {
+		defer e.release()
+	}
 	if x.w.WriteHead(x.res.status, x.res.header, s.length) != nil {
 		return
 	}
@@ -58,39 +66,70 @@ func (x *exchange) respondStream() {
 			return
 		}
 	}
+	if err := x.copyStream(s, e); err != nil && !errors.Is(err, errSending) {
+		x.backend.problem = err.Error()
+		x.w.Abort()
+	}
+}
+
+// errSending ends a stream whose client takes no more.
+var errSending = errors.New("the client takes no more")
+
+// copyStream passes the body on to its end. An error other than errSending is the backend's.
+func (x *exchange) copyStream(s *stream, e *encoder) error {
+	var received int64
+	prompt := e == nil && (s.length < 0 || x.method.Integration.Stream)
 	for {
-		logged := len(s.before) > 0
 		chunk, err := s.next()
 		if len(chunk) > 0 {
-			if x.res.sent+int64(len(chunk)) > maxBody && !x.method.Integration.Stream {
-				x.backend.problem = answerTooLarge(x.res.sent + int64(len(chunk))).Error()
-				x.w.Abort()
-				return
+			if received += int64(len(chunk)); received > maxBody && !x.method.Integration.Stream {
+				return answerTooLarge(received)
 			}
-			if x.log != nil && !logged {
+			if x.log != nil && !s.logged {
 				x.logChunk(chunk)
 			}
-			n, werr := x.w.Write(chunk)
-			x.res.sent += int64(n)
-			if werr != nil {
-				return
+			if !x.pass(chunk, e) {
+				return errSending
 			}
 		}
-		if err != nil {
-			if !errors.Is(err, io.EOF) {
-				x.backend.problem = err.Error()
-				x.w.Abort()
-				return
-			}
-			if t := s.trailer(); len(t) > 0 {
-				x.w.WriteTrailer(t)
-			}
-			return
-		}
-		if s.length < 0 || x.method.Integration.Stream {
-			if x.w.Flush() != nil {
-				return
-			}
+		switch {
+		case errors.Is(err, io.EOF):
+			return x.endStream(s, e)
+		case err != nil:
+			return err
+		case prompt && x.w.Flush() != nil:
+			return errSending
 		}
 	}
+}
+
+// pass sends a part of the body, through e when it is not nil.
+func (x *exchange) pass(chunk []byte, e *encoder) bool {
+	if e != nil {
+		_, err := e.Write(chunk)
+		return err == nil
+	}
+	_, err := sentCounter{x}.Write(chunk)
+	return err == nil
+}
+
+// endStream completes a body that came to its end.
+func (x *exchange) endStream(s *stream, e *encoder) error {
+	if e != nil && e.Close() != nil {
+		return errSending
+	}
+	if t := s.trailer(); len(t) > 0 {
+		x.w.WriteTrailer(t)
+	}
+	return nil
+}
+
+// sentCounter writes to the client and counts: $context.responseLength.
+type sentCounter struct{ x *exchange }
+
+// Write implements io.Writer.
+func (c sentCounter) Write(p []byte) (int, error) {
+	n, err := c.x.w.Write(p)
+	c.x.res.sent += int64(n)
+	return n, err
 }

@@ -40,6 +40,9 @@ type Stage struct {
 
 	Binary BinaryTypes
 
+	// Compression compresses answers and decompresses requests; nil does neither.
+	Compression *Compression
+
 	// Policy is the API's resource policy; nil when it has none.
 	Policy *iampolicy.Policy
 
@@ -83,6 +86,11 @@ type Canary struct {
 // CanarySuffix ends the names of the log groups that canary requests are told in a second
 // time.
 const CanarySuffix = "/Canary"
+
+// Compression is an API's minimumCompressionSize.
+type Compression struct {
+	Least int64 // bytes of the smallest answer that is compressed, 0 to 10,485,760
+}
 
 // An AccessLog says what is written for each request, and where.
 type AccessLog struct {
