@@ -29,6 +29,9 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	case variable.RequestTime:
 		return x.start.UTC().AppendFormat(dst, "02/Jan/2006:15:04:05 +0000"), true
 	case variable.SourceIP:
+		if x.test {
+			return append(dst, testSource...), true
+		}
 		return x.req.Conn.Remote.Addr().AppendTo(dst), true
 	case variable.Path:
 		return x.appendContextPath(dst), true

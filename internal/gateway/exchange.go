@@ -24,6 +24,7 @@ type exchange struct {
 	req   *message.Request
 	w     message.Writer
 	entry entry
+	test  bool // a Test: there is no client
 
 	host   string // normalised
 	verb   string // the request's method, or what overrides it

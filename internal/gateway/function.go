@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"net/http"
+	"net/netip"
 	"strconv"
 
 	"gatehouse/internal/invoke"
@@ -88,9 +89,17 @@ func (x *exchange) functionCall(i *plan.Integration, payload []byte) *invoke.Cal
 		Function: f.ARN, Payload: payload, TraceID: x.traceHeader(),
 		By: invoke.Authority{
 			Source: f.Source, Account: x.stage.Account, Credentials: f.Credentials,
-			Caller: x.caller, Client: x.req.Conn.Remote.Addr(),
+			Caller: x.caller, Client: x.clientAddr(),
 		},
 	}
+}
+
+// clientAddr is the client's address; the zero Addr when there is no client.
+func (x *exchange) clientAddr() netip.Addr {
+	if x.test {
+		return netip.Addr{}
+	}
+	return x.req.Conn.Remote.Addr()
 }
 
 // invoke calls a function within the integration's timeout. The function may go on longer:

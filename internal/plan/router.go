@@ -85,6 +85,27 @@ func (r *Resource) Methods(yield func(name string, m *Method) bool) {
 	}
 }
 
+// Only returns the resource of a tree that has one; nil when it has none.
+func (n *Node) Only() *Resource {
+	if n == nil || n.Resource != nil {
+		return n.resource()
+	}
+	for _, child := range n.Literals {
+		return child.Only()
+	}
+	if n.Variable != nil {
+		return n.Variable.Only()
+	}
+	return n.Greedy.Only()
+}
+
+func (n *Node) resource() *Resource {
+	if n == nil {
+		return nil
+	}
+	return n.Resource
+}
+
 // MaxParams is how many path parameters a route can have: a path of an API is
 // at most 1,024 characters of "/{x}" and deeper ones are refused at compilation.
 const MaxParams = 32

@@ -44,7 +44,10 @@ func (s *Server) openIdentities(ctx context.Context) (err error) {
 func (s *Server) Services() []schema.Bound {
 	return []schema.Bound{
 		apigateway.Bind(&apiGateway{
-			RestAPIs:           &restapis.RestAPIs{Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds()), Steering: s.steering, Endpoint: s.endpoint},
+			RestAPIs: &restapis.RestAPIs{
+				Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds()), Steering: s.steering, Endpoint: s.endpoint,
+				Tester: &methodTester{s.compiler, s.gateway},
+			},
 			ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 			DomainNames:        s.domainNames,

@@ -26,6 +26,9 @@ type RestAPIs struct {
 	// Endpoint returns the host of an API's default endpoint, with a port unless it is 443:
 	// exports and SDKs name it. nil gives the service's own names.
 	Endpoint func(api, region string) string
+
+	// Tester runs methods for TestInvokeMethod; nil refuses the operation.
+	Tester Tester
 }
 
 // The collections of the package.

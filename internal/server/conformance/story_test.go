@@ -106,6 +106,9 @@ func (s story) tree(api, root *string) {
 	must(s.c.PutIntegrationResponse(ctx, &gw.PutIntegrationResponseInput{RestApiId: api, ResourceId: r, HttpMethod: get, StatusCode: ok}))(s.T)
 	must(s.c.GetIntegrationResponse(ctx, &gw.GetIntegrationResponseInput{RestApiId: api, ResourceId: r, HttpMethod: get, StatusCode: ok}))(s.T)
 	must(s.c.UpdateIntegrationResponse(ctx, &gw.UpdateIntegrationResponseInput{RestApiId: api, ResourceId: r, HttpMethod: get, StatusCode: ok, PatchOperations: replace("/selectionPattern", "")}))(s.T)
+	if out := must(s.c.TestInvokeMethod(ctx, &gw.TestInvokeMethodInput{RestApiId: api, ResourceId: r, HttpMethod: get}))(s.T); out.Status != 200 {
+		s.Errorf("tested: %d, %s", out.Status, *out.Log)
+	}
 	m := must(s.c.GetMethod(ctx, &gw.GetMethodInput{RestApiId: api, ResourceId: r, HttpMethod: get}))(s.T)
 	if *m.OperationName != "listPets" || m.MethodResponses["200"].ResponseModels["application/json"] != "Empty" || m.MethodIntegration.TimeoutInMillis != 1000 {
 		s.Errorf("method: %+v", m)

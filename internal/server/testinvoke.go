@@ -1,0 +1,48 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"strings"
+
+	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/compile"
+	"gatehouse/internal/control/restapis"
+	"gatehouse/internal/gateway"
+	"gatehouse/internal/plan"
+)
+
+// A methodTester compiles drafts and runs their methods in the gateway, for TestInvokeMethod.
+type methodTester struct {
+	compiler *compile.Compiler
+	gateway  *gateway.Gateway
+}
+
+// TestMethod implements restapis.Tester.
+func (m *methodTester) TestMethod(ctx context.Context, t *restapis.MethodTest) (*restapis.MethodResult, error) {
+	stage, err := m.compiler.Draft(ctx, t.Account, t.Region, t.Draft, t.Variables, t.ClientCertificate)
+	if e, ok := errors.AsType[*compile.DraftError](err); ok {
+		return nil, apigateway.BadRequestException(e.Error())
+	}
+	if err != nil {
+		return nil, err
+	}
+	r := m.gateway.Test(ctx, &gateway.Test{
+		Stage: stage, Method: stage.Root.Only().Method(plan.IndexMethod(t.Verb)), Verb: t.Verb, Path: t.Path, Query: t.Query,
+		Header: t.Header, Body: []byte(t.Body), Caller: principalOf(t.By), AccessKey: t.By.AccessKey,
+	})
+	return &restapis.MethodResult{Status: r.Status, Header: r.Header, Body: strings.ToValidUTF8(string(r.Body), "\uFFFD"), Log: r.Log, Latency: r.Latency}, nil
+}
+
+// principalOf gives the caller of a management call as the data plane knows callers; nil for
+// nobody.
+func principalOf(i awsapi.Identity) *sigv4.Principal {
+	kinds := map[awsapi.IdentityKind]sigv4.PrincipalKind{awsapi.Root: sigv4.Root, awsapi.User: sigv4.User, awsapi.AssumedRole: sigv4.AssumedRole, awsapi.FederatedUser: sigv4.FederatedUser}
+	kind, ok := kinds[i.Kind]
+	if !ok {
+		return nil
+	}
+	return &sigv4.Principal{Kind: kind, Account: i.Account, ARN: i.ARN, ID: i.ID, Name: i.Name, RoleARN: i.RoleARN, Session: i.Session}
+}
