@@ -71,7 +71,8 @@ type Listener struct {
 	sockets map[net.Listener]bool
 	pending map[net.Conn]bool // not yet with an engine
 	perAddr map[netip.Addr]int
-	conns   sync.WaitGroup
+	workers *workers       // as long as there are sockets
+	conns   sync.WaitGroup // connections and workers
 }
 
 // Update puts new settings in force. Sockets and connections stay.
@@ -148,6 +149,9 @@ func (l *Listener) enter(ln net.Listener) bool {
 		l.pending = map[net.Conn]bool{}
 		l.perAddr = map[netip.Addr]int{}
 	}
+	if len(l.sockets) == 0 {
+		l.workers = newWorkers()
+	}
 	l.sockets[ln] = true
 	return true
 }
@@ -157,6 +161,9 @@ func (l *Listener) leave(ln net.Listener) {
 	l.mu.Lock()
 	delete(l.sockets, ln)
 	last := len(l.sockets) == 0
+	if last {
+		close(l.workers.ended)
+	}
 	l.mu.Unlock()
 	if last {
 		l.conns.Wait()
@@ -206,8 +213,9 @@ func (l *Listener) admit(ctx context.Context, nc net.Conn) {
 	}
 	l.pending[nc] = true
 	l.conns.Add(1)
+	w := l.workers
 	l.mu.Unlock()
-	go c.establish(ctx)
+	w.give(arrival{ctx, c}, func() { l.conns.Add(1) }, l.conns.Done)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -228,7 +236,7 @@ type conn struct {
 
 // establish reads the PROXY header, does the handshake and starts the engine.
 func (c *conn) establish(ctx context.Context) {
-	nc, failure, err := c.open(ctx)
+	nc, failure, err := c.open()
 	if failure != 0 {
 		if failure == NoClientCertificate {
 			linger(c.raw)
@@ -266,7 +274,7 @@ func linger(nc net.Conn) {
 	io.Copy(io.Discard, io.LimitReader(t, 64<<10))
 }
 
-func (c *conn) open(ctx context.Context) (net.Conn, Failure, error) {
+func (c *conn) open() (net.Conn, Failure, error) {
 	s := c.l.current()
 	proxied := contains(s.ProxyFrom, c.info.Remote.Addr())
 	if c.l.TLS == nil && !proxied {
@@ -289,7 +297,7 @@ func (c *conn) open(ctx context.Context) (net.Conn, Failure, error) {
 	}
 	nc := c.raw
 	if c.l.TLS != nil {
-		t, err := c.handshake(ctx)
+		t, err := c.handshake()
 		if err != nil {
 			return nil, classify(err), err
 		}
@@ -301,10 +309,11 @@ func (c *conn) open(ctx context.Context) (net.Conn, Failure, error) {
 	return nc, 0, nil
 }
 
-// handshake finishes TLS and notes what the connection proved.
-func (c *conn) handshake(ctx context.Context) (*tls.Conn, error) {
+// handshake finishes TLS and notes what the connection proved. Its deadline and Stop,
+// which closes pending connections, end it early; a context would cost a goroutine.
+func (c *conn) handshake() (*tls.Conn, error) {
 	t := tls.Server(c.raw, c.l.TLS.base)
-	if err := t.HandshakeContext(ctx); err != nil {
+	if err := t.Handshake(); err != nil {
 		return nil, err
 	}
 	state := t.ConnectionState()

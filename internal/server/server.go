@@ -131,6 +131,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger) (_ *Server, er
 
 // listen binds every configured port.
 func (s *Server) listen() (err error) {
+	// Engines close what is idle or stalls: probes of the kernel would cost four system
+	// calls per connection and find nothing sooner.
+	with := net.ListenConfig{KeepAlive: -1}
 	for _, l := range []struct {
 		name, addr string
 		to         *net.Listener
@@ -143,7 +146,7 @@ func (s *Server) listen() (err error) {
 		if l.addr == "" || l.addr == config.Off {
 			continue
 		}
-		if *l.to, err = net.Listen("tcp", l.addr); err != nil {
+		if *l.to, err = with.Listen(context.Background(), "tcp", l.addr); err != nil {
 			s.closeSockets()
 			return fmt.Errorf("port %s (%s): %w", l.name, l.addr, err)
 		}
