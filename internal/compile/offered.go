@@ -1,8 +1,6 @@
 package compile
 
 import (
-	"fmt"
-
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
 )
@@ -14,18 +12,6 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 	switch {
 	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
 		return "private endpoints are not offered yet"
-	}
-	return ""
-}
-
-// methodRefusal is stageRefusal for a method.
-func methodRefusal(m *model.Method) string {
-	i := m.Integration
-	switch {
-	case m.AuthorizationType == "COGNITO_USER_POOLS":
-		return fmt.Sprintf("authorization type %s is not offered yet", m.AuthorizationType)
-	case i == nil:
-		return ""
 	}
 	return ""
 }

@@ -163,7 +163,6 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 		Name:          m.HTTPMethod,
 		OperationName: m.OperationName,
 		Responses:     map[int]bool{},
-		Refusal:       methodRefusal(m),
 		Log:           logLevel(setting),
 		DataTrace:     setting.DataTraceEnabled,
 	}

@@ -48,6 +48,7 @@ func (c *Config) Check() error {
 	p.networks("egress.allow-fetch", c.Egress.AllowFetch)
 	p.want((c.Firewall.Countries == "") == (c.Firewall.Systems == ""), "firewall.systems", c.Firewall.Systems, "a file where firewall.countries has one, and none where it has none")
 	p.firewallLogs(c.Firewall.Logs)
+	p.userPools(c.UserPools)
 	p.limits(c.Limits)
 	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
 	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")
@@ -136,6 +137,30 @@ func (p *problems) networks(setting string, list []string) {
 		_, err := netip.ParsePrefix(s)
 		p.want(err == nil, setting, s, "a network such as 10.0.0.0/8")
 	}
+}
+
+func (p *problems) userPools(pools []UserPool) {
+	seen := map[string]bool{}
+	for i, u := range pools {
+		at := fmt.Sprintf("user-pools[%d].", i)
+		p.want(strings.HasPrefix(u.ARN, "arn:") && strings.Contains(u.ARN, ":userpool/"), at+"arn", u.ARN, "arn:aws:cognito-idp:{region}:{account}:userpool/{id}")
+		p.want(!seen[u.ARN], at+"arn", u.ARN, "each pool once")
+		seen[u.ARN] = true
+		p.want(isWebURL(u.Issuer), at+"issuer", u.Issuer, "a URL that starts with https:// (or http://)")
+		p.want(u.KeySet == "" || isWebURL(u.KeySet), at+"key-set", u.KeySet, "a URL that starts with https:// (or http://), or nothing")
+		p.want(len(u.Audiences) > 0, at+"audiences", u.Audiences, "at least one audience, or \"*\" for any: an issuer may sign tokens for others too")
+		for _, a := range u.Algorithms {
+			p.want(slices.Contains(signatureAlgorithms, a), at+"algorithms", a, "one of "+strings.Join(signatureAlgorithms, ", "))
+		}
+	}
+}
+
+// signatureAlgorithms are those of tokens: all have a public key.
+var signatureAlgorithms = []string{"RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"}
+
+func isWebURL(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || u.Scheme == "http") && u.Host != "" && u.User == nil
 }
 
 func (p *problems) limits(l Limits) {

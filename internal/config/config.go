@@ -96,6 +96,13 @@ type Config struct {
 	// Functions says how Lambda functions are run.
 	Functions Functions `yaml:"functions"`
 
+	// UserPools maps user pools to OpenID Connect issuers (Keycloak, Auth0, Dex) that verify
+	// their tokens instead of Cognito: a list of arn (as authorizers name the pool), issuer
+	// (the claim iss), key-set (address of its keys; without it, found through the issuer's
+	// openid-configuration), audiences (of which a token must have one as aud or client_id;
+	// "*" for any) and algorithms (default RS256). Read when Gatehouse starts. Default: none.
+	UserPools []UserPool `yaml:"user-pools"`
+
 	// Firewall gives web ACLs what they need to know about addresses.
 	Firewall Firewall `yaml:"firewall"`
 
@@ -167,6 +174,15 @@ type FunctionRoute struct {
 	AccessKeyID     string `yaml:"access-key-id"`
 	SecretAccessKey Secret `yaml:"secret-access-key"`
 	SessionToken    Secret `yaml:"session-token"`
+}
+
+// A UserPool is a user pool whose tokens an OpenID Connect issuer signs.
+type UserPool struct {
+	ARN        string   `yaml:"arn"`
+	Issuer     string   `yaml:"issuer"`
+	KeySet     string   `yaml:"key-set"`
+	Audiences  []string `yaml:"audiences"`
+	Algorithms []string `yaml:"algorithms"`
 }
 
 // Firewall gives web ACLs what they need to know about addresses. Rules that need what is

@@ -39,7 +39,7 @@ func (x *exchange) authorize(ctx context.Context) error {
 	case plan.AuthorizeLambda:
 		return x.authorizeByLambda(ctx, policy)
 	case plan.AuthorizeUserPool:
-		return notOffered("user pools")
+		return x.authorizeByToken(ctx, policy)
 	}
 	if policy == nil {
 		return nil

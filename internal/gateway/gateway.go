@@ -31,6 +31,9 @@ type Gateway struct {
 	ExecuteAPI sigv4.Service
 	Logger     *slog.Logger
 
+	// Tokens verifies the tokens of user pools.
+	Tokens Tokens
+
 	// Answers remembers what Lambda authorizers said.
 	Answers *authorizer.Cache
 

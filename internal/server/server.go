@@ -30,6 +30,7 @@ import (
 	"gatehouse/internal/functionurl"
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/authorizer"
+	"gatehouse/internal/gateway/userpool"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
@@ -67,6 +68,7 @@ type Server struct {
 	functionURLs   *functionurl.Handler
 	remote         *remote.Router
 	backend        *upstream.Client
+	tokens         *userpool.Verifier
 	presented      map[string]bool // client certificates of the last plan; used by publish alone
 	firewall       *firewallParts
 
@@ -199,6 +201,8 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.gateway.Clients = s.shadows
 	s.openDomainNames()
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
+	s.tokens = s.openTokens()
+	s.gateway.Tokens = s.tokens
 	if err := s.openFunctions(ctx); err != nil {
 		return err
 	}
@@ -283,6 +287,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("followed objects", s.follower.run)
 	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
+	run("tokens", s.tokens.Run)
 	run("firewall", s.firewall.run)
 	run("backends", s.backend.Run)
 	run("events", s.events.Run)
