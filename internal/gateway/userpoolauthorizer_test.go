@@ -109,7 +109,9 @@ func TestUserPoolAndResourcePolicy(t *testing.T) {
 		g := newGate(t)
 		g.gateway.Tokens = known
 		g.snapshot.API.Policy = c.policy
-		g.authorizer(func(a *model.Authorizer) { a.Type, a.AuthorizerURI, a.ProviderARNs = "COGNITO_USER_POOLS", "", []string{pool} })
+		g.authorizer(func(a *model.Authorizer) {
+			a.Type, a.AuthorizerURI, a.ProviderARNs = "COGNITO_USER_POOLS", "", []string{pool}
+		})
 		g.method("/pets", "GET", func(m *model.Method) { m.AuthorizationType, m.AuthorizerID = "COGNITO_USER_POOLS", "a1" })
 		g.publish()
 		if a := g.get("/prod/pets", "Authorization", c.token); a.status != c.status || !strings.Contains(a.body, c.body) {
