@@ -24,10 +24,10 @@ func (x *exporter) paths() (object, error) {
 	out := object{}
 	parents := map[string]bool{}
 	for _, r := range x.Resources {
-		parents[r.ParentID] = true
+		parents[r.Path[:strings.LastIndexByte(r.Path, '/')]] = true
 	}
 	for _, r := range x.Resources {
-		if len(r.Methods) == 0 && (parents[r.ID] || r.ParentID == "") {
+		if len(r.Methods) == 0 && (parents[r.Path] || r.Path == "/") {
 			continue
 		}
 		item := object{}

@@ -289,11 +289,13 @@ var verbs = map[string]string{
 // between it and a path are resources too.
 func (r *reader) paths() {
 	byPath := map[string]int{}
+	bytes := 0
 	add := func(path string) int {
 		i, ok := byPath[path]
 		if !ok {
 			i = len(r.Resources)
 			byPath[path] = i
+			bytes += len(path)
 			part := path[strings.LastIndexByte(path, '/')+1:]
 			r.Resources = append(r.Resources, model.Resource{Path: path, PathPart: part})
 		}
@@ -331,8 +333,8 @@ func (r *reader) paths() {
 			path += part
 			add(path)
 		}
-		if len(r.Resources) > maxResources {
-			r.halt = &Refusal{fmt.Sprintf("Invalid OpenAPI input. Found more than %d resources at %s", maxResources, where)}
+		if len(r.Resources) > maxResources || bytes > maxPaths {
+			r.halt = &Refusal{fmt.Sprintf("Invalid OpenAPI input. Found more than %d resources or %d bytes of paths at %s", maxResources, maxPaths, where)}
 			return
 		}
 		r.pathItem(&r.Resources[byPath[path]], written, item, where)
@@ -344,8 +346,9 @@ func (r *reader) paths() {
 
 // Limits of paths: each part of one becomes a resource.
 const (
-	maxPath      = 4096 // bytes
-	maxResources = 20_000
+	maxPath      = 4096     // bytes of one
+	maxPaths     = 64 << 20 // bytes of all resources' paths
+	maxResources = 100_000
 )
 
 // pathItem reads the methods of one path.

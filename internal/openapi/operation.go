@@ -150,6 +150,7 @@ func (r *reader) requestBody(m *model.Method, o operation) {
 	if b = r.follow(b, where); b.Kind() != ojson.Object {
 		return
 	}
+	r.flag(b, "required", where) // bodies are required by validators, not here
 	for t, media := range r.object(b, "content", where).Members() {
 		at := where + ".content." + clip(t)
 		if media.Kind() != ojson.Object {

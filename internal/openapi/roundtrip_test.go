@@ -246,3 +246,5 @@ func TestPlainExport(t *testing.T) {
 		}
 	}
 }
+
+func fixedRand() *rand.Rand { return rand.New(rand.NewPCG(3, 3)) }

@@ -44,6 +44,7 @@ func (r *reader) scheme(name string, v ojson.Value, where string) (scheme, bool)
 		return scheme{}, false
 	}
 	authType := r.text(v, "x-amazon-apigateway-authtype", where)
+	header, in := r.text(v, "name", where), r.text(v, "in", where)
 	if a := r.object(v, "x-amazon-apigateway-authorizer", where); a.Kind() == ojson.Object {
 		z := r.authorizer(name, authType, v, a, where)
 		r.Authorizers = append(r.Authorizers, z)
@@ -52,7 +53,6 @@ func (r *reader) scheme(name string, v ojson.Value, where string) (scheme, bool)
 	if strings.EqualFold(authType, "awsSigv4") {
 		return scheme{iam: true}, true
 	}
-	header, in := r.text(v, "name", where), r.text(v, "in", where)
 	if strings.EqualFold(header, "x-api-key") && in == "header" {
 		return scheme{apiKey: true}, true
 	}

@@ -2,7 +2,9 @@ package openapi
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -32,6 +34,9 @@ func parse(body []byte) (ojson.Value, error) {
 		}
 	}
 	v, err := ojson.Parse(text, ojson.Limits{Depth: maxDepth, Bytes: maxExpanded, Values: maxValues})
+	if errors.Is(err, ojson.ErrTooDeep) {
+		return v, fmt.Errorf("%w: nested deeper than %d", err, maxDepth)
+	}
 	if err != nil {
 		return v, err
 	}
@@ -55,11 +60,18 @@ func clip(s string) string {
 // fromYAML writes a YAML document as JSON text, keeping the order of members.
 func fromYAML(text string) (string, error) {
 	var doc yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &doc); err != nil {
-		return "", fmt.Errorf("%s", strings.TrimPrefix(err.Error(), "yaml: "))
+	d := yaml.NewDecoder(strings.NewReader(text))
+	switch err := d.Decode(&doc); {
+	case errors.Is(err, io.EOF):
+		return "", errors.New("found no document")
+	case err != nil:
+		return "", errors.New(strings.TrimPrefix(err.Error(), "yaml: "))
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return "", errors.New("found more than one document")
 	}
 	if doc.Kind != yaml.DocumentNode || len(doc.Content) != 1 {
-		return "", fmt.Errorf("found no document")
+		return "", errors.New("found no document")
 	}
 	c := &converter{open: map[*yaml.Node]bool{}}
 	c.value(doc.Content[0], 0)

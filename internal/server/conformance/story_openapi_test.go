@@ -58,6 +58,7 @@ func (s story) exported(api *string) {
 		must(s.c.PutRestApi(ctx, &gw.PutRestApiInput{RestApiId: api, Mode: types.PutModeOverwrite, FailOnWarnings: true, Body: out.Body}))(s.T)
 		must(s.c.CreateDeployment(ctx, &gw.CreateDeploymentInput{RestApiId: api, StageName: stage}))(s.T)
 	}
+	must(s.c.GetSdk(ctx, &gw.GetSdkInput{RestApiId: api, StageName: stage, SdkType: aws.String("javascript")}))(s.T)
 	_, err := s.c.GetExport(ctx, &gw.GetExportInput{RestApiId: api, StageName: stage, ExportType: aws.String("oas31")})
 	refused(s.T, err, "oas31")
 	_, err = s.c.GetExport(ctx, &gw.GetExportInput{RestApiId: api, StageName: aws.String("none"), ExportType: aws.String("oas30")})
