@@ -50,6 +50,7 @@ func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with 
 		HTTPMethod:  i.HTTPMethod,
 		Passthrough: passthroughs[i.PassthroughBehavior],
 		Stream:      i.ResponseTransferMode == "STREAM",
+		Idle:        streamIdle(s.EndpointType),
 
 		ContentHandling: contentHandlings[i.ContentHandling],
 	}

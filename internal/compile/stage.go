@@ -278,6 +278,15 @@ func timeoutOf(i *model.Integration) time.Duration {
 	return time.Duration(i.TimeoutInMillis) * time.Millisecond
 }
 
+// streamIdle is how long a streamed answer may stand still (routing-and-integrations, section
+// 10).
+func streamIdle(endpointType string) time.Duration {
+	if endpointType == "EDGE" {
+		return 30 * time.Second
+	}
+	return 5 * time.Minute
+}
+
 // A pattern is a selection pattern: a Java expression that must match the whole value. One
 // that takes too long does not match.
 type pattern struct{ re *regex.Regexp }

@@ -121,6 +121,8 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.key, true
 	case variable.IsCanaryRequest:
 		return x.canaryText(), true
+	case variable.ResponseTransferMode:
+		return x.transferMode(), true
 	case variable.IdentityAPIKeyID:
 		return x.grant.KeyID, true
 	case variable.XRayTraceID:
@@ -211,6 +213,10 @@ func (x *exchange) number(id variable.ID) (int64, bool) {
 		return int64(n), n != 0
 	case variable.IntegrationAPIStatus:
 		return int64(x.backend.status), x.backend.status != 0
+	case variable.TimeToAllHeaders:
+		return x.backend.toHeaders.Milliseconds(), x.backend.toHeaders != 0
+	case variable.TimeToFirstContent:
+		return x.backend.toContent.Milliseconds(), x.backend.toContent != 0
 	}
 	return 0, false
 }

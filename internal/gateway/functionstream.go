@@ -14,19 +14,18 @@ import (
 	"gatehouse/internal/plan"
 )
 
-// Bounds of streamed answers (routing-and-integrations, section 10).
-const (
-	maxMetadata = 16 << 10        // metadata and delimiter, in bytes
-	maxIdle     = 5 * time.Minute // between two parts of a stream
-)
+// maxMetadata bounds metadata and delimiter of a stream, in bytes (routing-and-integrations,
+// section 10).
+const maxMetadata = 16 << 10
 
 // A functionStream is the body that a function streams. It ends with the integration's
-// timeout, or when the function says nothing for maxIdle. It is for one goroutine; close
+// timeout, or when the function says nothing for too long. It is for one goroutine; close
 // must be called.
 type functionStream struct {
 	body    io.ReadCloser
 	cancel  context.CancelFunc
 	unwatch func() bool
+	maxIdle time.Duration // between two parts of the stream
 	idle    *time.Timer
 	expired atomic.Bool
 
@@ -35,8 +34,8 @@ type functionStream struct {
 }
 
 // openFunctionStream watches over body until ctx ends; cancel ends ctx.
-func openFunctionStream(ctx context.Context, cancel context.CancelFunc, body io.ReadCloser) *functionStream {
-	s := &functionStream{body: body, cancel: cancel, buf: make([]byte, 32<<10)}
+func openFunctionStream(ctx context.Context, cancel context.CancelFunc, body io.ReadCloser, maxIdle time.Duration) *functionStream {
+	s := &functionStream{body: body, cancel: cancel, maxIdle: maxIdle, buf: make([]byte, 32<<10)}
 	expire := func() {
 		s.expired.Store(true)
 		body.Close()
@@ -68,7 +67,7 @@ func (s *functionStream) Next() ([]byte, error) {
 }
 
 func (s *functionStream) read(buf []byte) ([]byte, error) {
-	s.idle.Reset(maxIdle)
+	s.idle.Reset(s.maxIdle)
 	n, err := s.body.Read(buf)
 	if err != nil && s.expired.Load() {
 		err = errStreamExpired
@@ -123,7 +122,7 @@ func (x *exchange) streamFromFunction(ctx context.Context, i *plan.Integration, 
 		cancel()
 		return x.notInvoked(err)
 	}
-	x.streamed = stream{fn: openFunctionStream(ctx, cancel, s.Body), length: -1, began: began}
+	x.streamed = stream{fn: openFunctionStream(ctx, cancel, s.Body, i.Idle), length: -1, began: began}
 	x.backend.status, x.backend.requestID = 200, s.RequestID
 	if x.log != nil {
 		x.lambdaAnswer(&invoke.Result{Status: 200, RequestID: s.RequestID, Version: s.Version, FunctionError: s.FunctionError})

@@ -349,6 +349,9 @@ func (x *exchange) proxyAnswer(i *plan.Integration) error {
 		x.res.header.Add("Content-Type", "application/json")
 	}
 	x.streamed = stream{resp: r, length: r.Length, began: x.g.now().Add(-x.backend.latency)}
+	if i.Stream {
+		x.streamed.idle, x.streamed.until = i.Idle, x.up.Deadline
+	}
 	x.res.stream = &x.streamed
 	return nil
 }

@@ -20,6 +20,10 @@ type backendFacts struct {
 
 	answered  int    // the status that a function behind AWS_PROXY answered; else 0
 	requestID string // of the AWS endpoint
+
+	// toHeaders and toContent are the times until a streamed answer's header and the first of
+	// its body were there.
+	toHeaders, toContent time.Duration
 }
 
 // maxBody is the largest body of a buffered request or response, in bytes.
@@ -30,6 +34,9 @@ func (x *exchange) integrate(ctx context.Context) error {
 	i := x.method.Integration
 	if i.Broken != "" {
 		return misconfigured("integration-broken", i.Broken)
+	}
+	if err := x.refuseOtherProtocols(i); err != nil {
+		return err
 	}
 	if i.Type != plan.AWSProxy { // which has no mappings
 		if err := x.checkBodyMappings(i); err != nil {

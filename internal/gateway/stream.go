@@ -17,6 +17,11 @@ type stream struct {
 	length int64     // in bytes, -1 when it is not known
 	began  time.Time // when the backend was called
 
+	// idle is how long an HTTP backend may stand still, and until when it has time for all; a
+	// buffered answer has no idle time of its own.
+	idle  time.Duration
+	until time.Time
+
 	// before was read of the body already, and was logged when logged is set; ended is then
 	// how the body ended, if it did.
 	before []byte
@@ -36,6 +41,13 @@ func (s *stream) next() ([]byte, error) {
 	s.logged = false
 	if s.fn != nil {
 		return s.fn.Next()
+	}
+	if s.idle > 0 {
+		by := time.Now().Add(s.idle)
+		if !s.until.IsZero() && s.until.Before(by) {
+			by = s.until
+		}
+		s.resp.SetDeadline(by)
 	}
 	return s.resp.Next()
 }
@@ -61,6 +73,7 @@ func (x *exchange) respondStream() {
 		return
 	}
 	if x.method.Integration.Stream {
+		x.backend.toHeaders = x.g.now().Sub(s.began)
 		defer func() { x.backend.latency = x.g.now().Sub(s.began) }() // it spans the stream
 		if x.w.Flush() != nil {
 			return
@@ -87,6 +100,9 @@ func (x *exchange) copyStream(s *stream, e *encoder) error {
 			}
 			if x.log != nil && !s.logged {
 				x.logChunk(chunk)
+			}
+			if x.method.Integration.Stream && x.backend.toContent == 0 {
+				x.backend.toContent = x.g.now().Sub(s.began)
 			}
 			if !x.pass(chunk, e) {
 				return errSending

@@ -221,6 +221,9 @@ type Integration struct {
 
 	// Stream passes the backend's answer on as it arrives (responseTransferMode).
 	Stream bool
+
+	// Idle is how long a streamed answer may stand still before it is cut.
+	Idle time.Duration
 }
 
 // Passthrough says what becomes of a request body that no template is for.
