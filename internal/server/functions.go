@@ -55,8 +55,12 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 	if s.remote, err = s.functionRoutes(ctx); err != nil {
 		return err
 	}
+	data, err := filepath.Abs(s.config.Data) // sandboxes have another working folder
+	if err != nil {
+		return err
+	}
 	s.functions, err = functions.New(ctx, functions.Config{
-		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(s.config.Data, functionsFolder), Log: s.log,
+		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(data, functionsFolder), Log: s.log,
 		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
 	})
 	return err

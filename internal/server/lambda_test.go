@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 
+	"gatehouse/internal/config"
 	"gatehouse/internal/server/servertest"
 )
 
@@ -358,5 +359,16 @@ func TestLambdaThrottled(t *testing.T) {
 	a.deploy("prod")
 	if status, body, _ := get(t, hc, "http://"+a.host()+"/prod/f"); status != 504 || body != `{"oops":1}` {
 		t.Errorf("customised: %d %s", status, body)
+	}
+}
+
+// The data folder may be named from where the server was started.
+func TestFunctionsInARelativeFolder(t *testing.T) {
+	t.Chdir(t.TempDir())
+	g := servertest.Start(t, func(c *config.Config) { c.Data = "data" })
+	c := newFunction(t, g, "fn", "def handler(e, c): return 'ran'\n")
+	out, err := c.Invoke(t.Context(), &lambda.InvokeInput{FunctionName: aws.String("fn")})
+	if err != nil || string(out.Payload) != `"ran"` {
+		t.Errorf("%+v, %v", out, err)
 	}
 }
