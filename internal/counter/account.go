@@ -88,6 +88,15 @@ func (a *account) release() {
 	}
 }
 
+// keep is how long a lease is kept that nobody uses. Where units are refused without a
+// lease, one that would be long in coming is kept longer.
+func (a *account) keep() time.Duration {
+	if a.quota != nil && a.set.condition() == slow {
+		return idleAfterSlow
+	}
+	return idleAfter
+}
+
 // demand returns the requests seen since the last settlement, given what is in hand
 // now, and the rate that makes per second.
 func (a *account) demand(hand, now int64) (seen int64, perSecond float64) {

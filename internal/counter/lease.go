@@ -21,19 +21,21 @@ import (
 // node. Only leased units are spent. A lease is recorded in the ledger before its
 // units are spent, so that an emptied server can be refilled with everything that any
 // node may have spent: by the first node that meets it, from the ledger, after
-// quarantine. What a crashed node did not give back stays taken. With the server away,
-// a lease that is used up means refusal.
+// quarantine. What a crashed node did not give back stays taken. A first lease is waited
+// for up to coldPatience, also when the server is slow: without one the answer would be a
+// refusal that nobody earned. With the server away, a lease that is used up means refusal.
 const (
-	patience     = time.Millisecond       // added to a request at most when the server is slow
-	coldPatience = 100 * time.Millisecond // for a quota's first lease, when the server answers well
-	dryPause     = 50 * time.Millisecond  // between asks for a bucket that the server has emptied
-	drySpell     = 200 * time.Millisecond // the same for quotas
-	idleAfter    = time.Second            // a lease that nobody uses is given back
-	horizon      = 250 * time.Millisecond // how much demand a bucket's lease covers
-	unitHorizon  = time.Second            // the same for quotas, whose leases cost a ledger entry
-	window       = 10 * time.Millisecond  // demand is measured over this at least
-	quarantine   = 500 * time.Millisecond // no refill sooner after the server changed; see activate
-	recordWithin = 200 * time.Millisecond // bound of the ledger's answer before units are spent
+	patience      = time.Millisecond       // added to a request at most when the server is slow
+	coldPatience  = 100 * time.Millisecond // for a quota's first lease
+	dryPause      = 50 * time.Millisecond  // between asks for a bucket that the server has emptied
+	drySpell      = 200 * time.Millisecond // the same for quotas
+	idleAfter     = time.Second            // a lease that nobody uses is given back
+	idleAfterSlow = 30 * time.Second       // the same for quotas when the server is slow
+	horizon       = 250 * time.Millisecond // how much demand a bucket's lease covers
+	unitHorizon   = time.Second            // the same for quotas, whose leases cost a ledger entry
+	window        = 10 * time.Millisecond  // demand is measured over this at least
+	quarantine    = 500 * time.Millisecond // no refill sooner after the server changed; see activate
+	recordWithin  = 200 * time.Millisecond // bound of the ledger's answer before units are spent
 )
 
 // lease is a bucket's account with the server.
@@ -193,7 +195,7 @@ func (l *lease) compose(now int64, final bool) RateAsk {
 	l.sent = now
 	target := min(int64(perSecond*horizon.Seconds())+1, ask.Limit.Burst)
 	switch {
-	case final || seen == 0 && now-l.used > int64(idleAfter):
+	case final || seen == 0 && now-l.used > int64(l.keep()):
 		ask.Back = l.draw(hand)
 	case hand > 2*target:
 		ask.Back = l.draw(hand - target)

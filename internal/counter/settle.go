@@ -106,7 +106,7 @@ func (s *Set) recall() {
 	for a := range s.held {
 		if a.hand.Load() < 0 {
 			delete(s.held, a)
-		} else if now-a.settled > int64(idleAfter) {
+		} else if now-a.settled > int64(a.keep()) {
 			a.ask()
 		}
 	}

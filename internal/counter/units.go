@@ -12,6 +12,10 @@ type unitLease struct {
 	// safe is the part of it that the ledger has.
 	own, safe atomic.Int64
 
+	// warm is set while units were granted and not all returned for want of use: what
+	// comes after them is on its way before they run out.
+	warm atomic.Bool
+
 	serial int64 // of the last ask; settling goroutine
 	refill *Refill
 	remain atomic.Pointer[remaining]
@@ -43,14 +47,14 @@ func (u *unitLease) spend(now Instant) (ok, gone bool) {
 		u.ask()
 		return false, false
 	}
-	switch u.set.condition() {
-	case well:
-		u.await(coldPatience)
-	case slow:
-		u.await(patience)
-	default:
+	switch condition := u.set.condition(); {
+	case condition == away:
 		u.ask()
 		return false, false
+	case condition == well, !u.warm.Load():
+		u.await(coldPatience)
+	default:
+		u.await(patience)
 	}
 	return u.account.spend(), false
 }
@@ -89,7 +93,8 @@ func (u *unitLease) compose(now int64, final bool) QuotaAsk {
 	over := final || u.gone.Load() || u.set.clock.Now().Wall >= t.end
 	target := int64(perSecond*unitHorizon.Seconds()) + 1
 	switch {
-	case over, seen == 0 && now-u.used > int64(idleAfter):
+	case over, seen == 0 && now-u.used > int64(u.keep()):
+		u.warm.Store(false)
 		u.own.Add(-u.draw(hand))
 	case hand > 4*target:
 		u.own.Add(-u.draw(hand - target))
@@ -137,6 +142,9 @@ func (u *unitLease) granted(ask QuotaAsk, g QuotaGrant, now int64) (again bool) 
 
 // activate lets the units of a grant be spent.
 func (u *unitLease) activate(g QuotaGrant, now int64) {
+	if g.Units > 0 {
+		u.warm.Store(true)
+	}
 	u.put(g.Units, now)
 	u.release()
 }
