@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -23,10 +24,12 @@ var pythonBootstrap []byte
 type language struct {
 	name      string   // for messages
 	programs  []string // candidates, looked up in PATH
-	version   string   // what `program --version` must begin with
+	versions  []string // what `program --version` must begin with, one of them
 	bootstrap string   // where the bootstrap is in the sandbox
 	source    []byte
 	args      []string
+	client    *client // takes the place of a bootstrap of ours; nil for most
+	mounts    []mount // what else of the host the interpreter needs
 }
 
 // languageOf returns how the runtime is run; nil for runtimes whose code brings its own
@@ -38,20 +41,42 @@ func languageOf(runtime string) (*language, error) {
 	case "nodejs20.x", "nodejs22.x", "nodejs24.x":
 		major := strings.TrimSuffix(strings.TrimPrefix(runtime, "nodejs"), ".x")
 		return &language{
-			name: "Node.js " + major, programs: []string{"node-" + major, "node" + major, "nodejs", "node"}, version: "v" + major + ".",
+			name: "Node.js " + major, programs: []string{"node-" + major, "node" + major, "nodejs", "node"}, versions: []string{"v" + major + "."},
 			bootstrap: "/var/runtime/bootstrap.mjs", source: nodeBootstrap,
 		}, nil
 	case "python3.11", "python3.12", "python3.13", "python3.14":
 		minor := strings.TrimPrefix(runtime, "python")
 		return &language{
-			name: "Python " + minor, programs: []string{"python" + minor, "python3"}, version: "Python " + minor + ".",
+			name: "Python " + minor, programs: []string{"python" + minor, "python3"}, versions: []string{"Python " + minor + "."},
 			bootstrap: "/var/runtime/bootstrap.py", source: pythonBootstrap, args: []string{"-u"},
 		}, nil
 	}
-	if strings.HasPrefix(runtime, "java") || strings.HasPrefix(runtime, "ruby") || strings.HasPrefix(runtime, "dotnet") {
-		return nil, &RuntimeError{runtime, "there is none built in: use provided.al2023 with a layer that has the language and a bootstrap (/opt/bootstrap)"}
+	if version, ok := strings.CutPrefix(runtime, "java"); ok && (version == "11" || version == "17" || version == "21" || version == "25") {
+		l := &language{name: "Java " + version, programs: []string{"java", "/usr/lib/jvm/*/bin/java"}, client: java()}
+		for _, vendor := range []string{"openjdk ", "java "} {
+			l.versions = append(l.versions, vendor+version+".", vendor+version+" ")
+		}
+		// Debian's Java has its configuration there.
+		for _, dir := range []string{"/etc/java-" + version + "-openjdk"} {
+			l.mounts = append(l.mounts, mount{From: dir, To: dir, Optional: true})
+		}
+		return l, nil
 	}
-	return nil, &RuntimeError{runtime, "want provided.al2023, provided.al2, nodejs20.x, nodejs22.x, nodejs24.x, python3.11, python3.12, python3.13 or python3.14"}
+	if version, ok := strings.CutPrefix(runtime, "ruby"); ok && (version == "3.2" || version == "3.3" || version == "3.4") {
+		return &language{
+			name: "Ruby " + version, programs: []string{"ruby" + version, "ruby"}, versions: []string{"ruby " + version + "."}, client: ruby(version + ".0"),
+		}, nil
+	}
+	if strings.HasPrefix(runtime, "dotnet") || strings.HasPrefix(runtime, "java") || strings.HasPrefix(runtime, "ruby") {
+		return nil, &RuntimeError{runtime, "this version is not offered: use provided.al2023 with a layer that has the language and a bootstrap (/opt/bootstrap)"}
+	}
+	return nil, &RuntimeError{runtime, "want provided.al2023, provided.al2, nodejs20.x, nodejs22.x, nodejs24.x, python3.11, python3.12, python3.13, python3.14, " +
+		"java11, java17, java21, java25, ruby3.2, ruby3.3 or ruby3.4"}
+}
+
+// fits reports whether an interpreter's version is the one that is wanted.
+func (l *language) fits(version string) bool {
+	return slices.ContainsFunc(l.versions, func(prefix string) bool { return strings.HasPrefix(version+" ", prefix) })
 }
 
 // interpreters finds interpreters on the host, each once.
@@ -77,7 +102,7 @@ func (in *interpreters) find(runtime string, l *language) (string, error) {
 	for _, name := range candidates {
 		for _, path := range lookAll(name) {
 			version := versionOf(path)
-			if strings.HasPrefix(version, l.version) {
+			if l.fits(version) {
 				in.found[runtime] = path
 				return path, nil
 			}
@@ -99,7 +124,14 @@ func (in *interpreters) find(runtime string, l *language) (string, error) {
 func lookAll(name string) (paths []string) {
 	dirs := filepath.SplitList(os.Getenv("PATH"))
 	if strings.Contains(name, "/") {
-		dirs, name = []string{filepath.Dir(name)}, filepath.Base(name)
+		found, err := filepath.Glob(name)
+		if err != nil || len(found) == 0 {
+			return nil
+		}
+		dirs, name = nil, filepath.Base(name)
+		for _, path := range found {
+			dirs = append(dirs, filepath.Dir(path))
+		}
 	}
 	for _, dir := range dirs {
 		path, err := filepath.EvalSymlinks(filepath.Join(dir, name))

@@ -49,13 +49,13 @@ func makeRoot(spec *sandboxSpec) error {
 			return err
 		}
 	}
+	if err := unix.Mount("tmpfs", "tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=1777,size=%d", spec.Storage)); err != nil {
+		return fmt.Errorf("mounting /tmp: %w", err)
+	}
 	for _, src := range sources {
 		if err := src.bind(root); err != nil {
 			return fmt.Errorf("making %s visible: %w", src.To, err)
 		}
-	}
-	if err := unix.Mount("tmpfs", "tmp", "tmpfs", unix.MS_NOSUID|unix.MS_NODEV, fmt.Sprintf("mode=1777,size=%d", spec.Storage)); err != nil {
-		return fmt.Errorf("mounting /tmp: %w", err)
 	}
 	if err := unix.Mount("proc", "proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"os"
+	goruntime "runtime"
 	"slices"
 	"sync"
 	"time"
@@ -47,6 +48,13 @@ type Options struct {
 	Log  *slog.Logger // nil for none
 }
 
+// Starting a process is work for the machine. So many are started at a time, each for
+// startTurn at most, so that hundreds of first calls do not take requests' processors.
+const (
+	startsPerCPU = 2
+	startTurn    = 250 * time.Millisecond
+)
+
 // A Runner runs functions. Make it with New; Close ends all processes.
 type Runner struct {
 	o            Options
@@ -57,6 +65,8 @@ type Runner struct {
 	ownDir       bool
 	refusal      error // why nothing is run; nil when functions can be contained
 	interpreters *interpreters
+
+	starting chan struct{} // has a value for each process that is being started
 
 	mu     sync.Mutex
 	pools  map[string]*pool // by Function.Key
@@ -96,6 +106,7 @@ func New(o Options) (*Runner, error) {
 	r := &Runner{
 		o: o, sink: o.Sink, log: o.Log, endpoint: o.Endpoint, runDir: o.RunDir,
 		interpreters: &interpreters{given: o.Interpreters, found: make(map[string]string)}, pools: make(map[string]*pool),
+		starting: make(chan struct{}, startsPerCPU*goruntime.NumCPU()),
 	}
 	if r.sink == nil {
 		r.sink = discard{}

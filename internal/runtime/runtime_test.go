@@ -463,7 +463,7 @@ func TestRefusedRuntimes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
 	for rt, want := range map[string]string{
-		"java21": "use provided.al2023 with a layer", "ruby3.4": "use provided.al2023 with a layer",
+		"java8.al2": "use provided.al2023 with a layer", "ruby2.7": "use provided.al2023 with a layer", "dotnet8": "use provided.al2023 with a layer",
 		"nodejs18.x": "want provided.al2023", "": "want provided.al2023",
 	} {
 		_, err := f.Invoke(t.Context(), f.function(func(fn *runtime.Function) { fn.Runtime = rt }), runtime.Request{})

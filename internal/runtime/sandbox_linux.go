@@ -257,6 +257,7 @@ func (s *sandbox) note(m notice) {
 		} else if s.crashed == "" {
 			s.crashed = fmt.Sprintf("extension %s: %s", s.spec.Programs[m.Index].Path, m.Status)
 			s.command(cmdKill)
+			s.cmd.Process.Kill() // the runtime may not have been started, whose end would be the sandbox's
 		}
 	}
 }

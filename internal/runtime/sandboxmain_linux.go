@@ -49,6 +49,9 @@ type sandboxInit struct {
 
 	peak int64
 	over bool
+
+	freezing sync.Mutex // held while the programs stand still
+	frozen   bool       // of the goroutine that obeys
 }
 
 func runInit() {
@@ -234,11 +237,11 @@ func (s *sandboxInit) obey() {
 		case cmdRuntime:
 			s.startOrFail(0)
 		case cmdFreeze:
-			s.signal(syscall.SIGSTOP)
+			s.freeze(true)
 		case cmdThaw:
-			s.signal(syscall.SIGCONT)
+			s.freeze(false)
 		case cmdTerm:
-			s.signal(syscall.SIGCONT)
+			s.freeze(false)
 			s.signal(syscall.SIGTERM)
 		case cmdKill:
 			s.signal(syscall.SIGKILL)
@@ -260,8 +263,13 @@ func (s *sandboxInit) signal(sig syscall.Signal) {
 	}
 }
 
-// memoryPause is how often memory is looked at.
-const memoryPause = 25 * time.Millisecond
+// Memory is looked at every so often: soon again when much of it is used or it grows, and
+// rarely otherwise, since hundreds of sandboxes do so at the same time. One that is frozen
+// cannot take any.
+const (
+	soon   = 25 * time.Millisecond
+	rarely = 100 * time.Millisecond
+)
 
 // watchMemory ends the programs when they have more memory than they may. It is what
 // holds where cgroups may not be used; the data limit of each process is its backstop.
@@ -269,9 +277,16 @@ func (s *sandboxInit) watchMemory() {
 	if !s.spec.Contained || s.spec.Memory <= 0 {
 		return
 	}
+	pause := soon
 	for {
-		time.Sleep(memoryPause)
+		time.Sleep(pause)
+		s.freezing.Lock() // held while the programs stand still
 		now := resident()
+		s.freezing.Unlock()
+		pause = rarely
+		if now > s.spec.Memory/2 || now > s.peak+1<<20 {
+			pause = soon
+		}
 		if now > s.peak {
 			if now > s.peak+1<<20 {
 				s.tell(notice{Kind: "peak", Peak: now})
@@ -287,6 +302,20 @@ func (s *sandboxInit) watchMemory() {
 			return
 		}
 	}
+}
+
+// freeze makes the programs stand still, or go on.
+func (s *sandboxInit) freeze(stop bool) {
+	if s.frozen == stop {
+		return
+	}
+	if s.frozen = stop; stop {
+		s.signal(syscall.SIGSTOP)
+		s.freezing.Lock()
+		return
+	}
+	s.signal(syscall.SIGCONT)
+	s.freezing.Unlock()
 }
 
 // resident is the memory of all processes of the sandbox but this one: what each has

@@ -38,32 +38,11 @@ func (r *Runner) specify(ctx context.Context, fn *Function, id, stream string) (
 	if fn.Layers != "" {
 		spec.Mounts = append(spec.Mounts, mount{From: fn.Layers, To: "/opt"})
 	}
-	var p program
-	if l == nil {
-		path, ok := findBootstrap(fn, task, opt)
-		if !ok {
-			f := invalidEntrypoint(id, "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
-			return nil, &outcome{failed: true, payload: f.payload()}, nil
-		}
-		p = program{Path: path, Args: []string{path}}
-	} else {
-		path, err := r.interpreters.find(fn.Runtime, l)
-		if err != nil {
-			return nil, nil, err
-		}
-		spec.Mounts = append(spec.Mounts, interpreterMounts(path)...)
-		bootstrap := l.bootstrap
-		if r.o.Uncontained {
-			bootstrap = filepath.Join(r.runDir, filepath.Base(l.bootstrap))
-			if err := os.WriteFile(bootstrap, l.source, 0o644); err != nil {
-				return nil, nil, err
-			}
-		} else {
-			spec.Files = append(spec.Files, file{l.bootstrap, 0o644, l.source})
-		}
-		p = program{Path: path, Args: append(append([]string{path}, l.args...), bootstrap)}
+	p, failed, more, err := r.program(spec, fn, l, id, task, opt)
+	if err != nil || failed != nil {
+		return nil, failed, err
 	}
-	if p.Env, err = r.environment(ctx, fn, task, stream, addresses); err != nil {
+	if p.Env, err = r.environment(ctx, fn, task, stream, addresses, more); err != nil {
 		return nil, nil, err
 	}
 	spec.Programs = append(spec.Programs, p)
@@ -75,6 +54,46 @@ func (r *Runner) specify(ctx context.Context, fn *Function, id, stream string) (
 		return nil, nil, err
 	}
 	return spec, nil, nil
+}
+
+// program is how a function's runtime is started: a bootstrap that the code brings, or an
+// interpreter with our bootstrap or with the language's own client. env are variables that
+// it needs beyond the usual ones.
+func (r *Runner) program(spec *sandboxSpec, fn *Function, l *language, id, task, opt string) (p program, failed *outcome, env map[string]string, err error) {
+	invalid := func(what string) (program, *outcome, map[string]string, error) {
+		return program{}, &outcome{failed: true, payload: invalidEntrypoint(id, what).payload()}, nil, nil
+	}
+	if l == nil {
+		path, ok := findBootstrap(fn, task, opt)
+		if !ok {
+			return invalid("Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]")
+		}
+		return program{Path: path, Args: []string{path}}, nil, nil, nil
+	}
+	path, err := r.interpreters.find(fn.Runtime, l)
+	if err != nil {
+		return program{}, nil, nil, err
+	}
+	spec.Mounts = append(append(spec.Mounts, interpreterMounts(path)...), l.mounts...)
+	if l.client != nil {
+		if args, env, ok := l.client.start(fn, task, opt); ok {
+			return program{Path: path, Args: append([]string{path}, args...)}, nil, env, nil
+		}
+		if path, ok := findBootstrap(fn, task, opt); ok {
+			return program{Path: path, Args: []string{path}}, nil, nil, nil
+		}
+		return invalid(fn.Runtime + " needs its runtime client: found neither " + l.client.name + ", nor a bootstrap")
+	}
+	bootstrap := l.bootstrap
+	if r.o.Uncontained {
+		bootstrap = filepath.Join(r.runDir, filepath.Base(l.bootstrap))
+		if err := os.WriteFile(bootstrap, l.source, 0o644); err != nil {
+			return program{}, nil, nil, err
+		}
+	} else {
+		spec.Files = append(spec.Files, file{l.bootstrap, 0o644, l.source})
+	}
+	return program{Path: path, Args: append(append([]string{path}, l.args...), bootstrap)}, nil, nil, nil
 }
 
 // listenHere listens on free ports of this machine, in place of a sandbox's addresses,
@@ -126,12 +145,13 @@ func extensionsOf(fn *Function) (names []string) {
 }
 
 // environment is what a function's programs find: its own variables and Lambda's, which
-// win. Nothing of the server's own environment is in it.
-func (r *Runner) environment(ctx context.Context, fn *Function, task, stream string, addresses []string) ([]string, error) {
+// win; more are what a runtime client needs, which a function may change. Nothing of the server's own environment is in it.
+func (r *Runner) environment(ctx context.Context, fn *Function, task, stream string, addresses []string, more map[string]string) ([]string, error) {
 	env := map[string]string{
 		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC", "HOME": "/tmp",
 		"LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "NODE_PATH": "/opt/nodejs/node_modules",
 	}
+	maps.Copy(env, more)
 	maps.Copy(env, fn.Env)
 	group := fn.LogGroup
 	if group == "" {

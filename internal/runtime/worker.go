@@ -94,6 +94,10 @@ func newID() string {
 // startWorker starts a process and waits until it asks for its first event. A process
 // that fails to is an outcome, which names id as the call that it was started for.
 func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*worker, *outcome, error) {
+	r.starting <- struct{}{}
+	turn := sync.OnceFunc(func() { <-r.starting })
+	defer turn()
+	defer time.AfterFunc(startTurn, turn).Stop()
 	begin := time.Now()
 	w := &worker{
 		fn: fn, started: begin, events: make(chan *call), extensions: make(map[string]*extension), parked: make(map[string]bool),

@@ -515,7 +515,7 @@ func TestRefusals(t *testing.T) {
 		"no zip":               {func(in *sdk.CreateFunctionInput) { in.Code = &types.FunctionCode{ZipFile: []byte("x")} }, "InvalidParameterValueException", "Could not unzip uploaded file."},
 		"a VPC":                {func(in *sdk.CreateFunctionInput) { in.VpcConfig = &types.VpcConfig{SubnetIds: []string{"subnet-1"}} }, "InvalidParameterValueException", "VpcConfig is not supported"},
 		"another role":         {func(in *sdk.CreateFunctionInput) { in.Role = aws.String("arn:aws:iam::000000000000:role/other") }, "InvalidParameterValueException", "The role defined for the function cannot be assumed by Lambda."},
-		"Java":                 {func(in *sdk.CreateFunctionInput) { in.Runtime = types.RuntimeJava21 }, "InvalidParameterValueException", "runtime java21: there is none built in"},
+		".NET":                 {func(in *sdk.CreateFunctionInput) { in.Runtime = types.RuntimeDotnet8 }, "InvalidParameterValueException", "runtime dotnet8: this version is not offered"},
 		"a reserved variable": {func(in *sdk.CreateFunctionInput) {
 			in.Environment = &types.Environment{Variables: map[string]string{"AWS_REGION": "x"}}
 		}, "InvalidParameterValueException", "Reserved keys used in this request: AWS_REGION"},

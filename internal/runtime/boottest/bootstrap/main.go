@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"syscall"
@@ -30,7 +31,14 @@ type event struct {
 
 var calls int
 
+// versions is what the program says of itself when it stands for an interpreter.
+var versions = map[string]string{"java21": "openjdk 21.0.1 2023-10-17\nOpenJDK Runtime Environment", "ruby3.4": "ruby 3.4.1 (2024-12-25 revision 48d4efcb85) +PRISM [x86_64-linux]"}
+
 func main() {
+	if len(os.Args) > 1 && os.Args[1] == "--version" {
+		fmt.Println(versions[filepath.Base(os.Args[0])])
+		return
+	}
 	if len(os.Args) > 1 && os.Args[1] == "sleep" {
 		time.Sleep(time.Hour)
 	}
@@ -74,6 +82,8 @@ func handle(ctx context.Context, e event) (any, error) {
 		return calls, nil
 	case "env":
 		return os.Environ(), nil
+	case "args":
+		return os.Args, nil
 	case "context":
 		due, _ := ctx.Deadline()
 		return map[string]any{"id": lc.AwsRequestID, "arn": lc.InvokedFunctionArn, "left": time.Until(due).Milliseconds(), "client": lc.ClientContext}, nil
@@ -120,6 +130,12 @@ func handle(ctx context.Context, e event) (any, error) {
 		return to, nil
 	case "fetch":
 		return fetch(e.Arg), nil
+	case "hold": // until whoever is asked answers
+		res, err := http.Get(e.Arg)
+		if err != nil {
+			return nil, err
+		}
+		return res.StatusCode, res.Body.Close()
 	case "write":
 		return fmt.Sprint(os.WriteFile(e.Arg, []byte("x"), 0o666)), nil
 	case "list":
