@@ -48,6 +48,24 @@ func (c *Compiler) Draft(ctx context.Context, account, region string, draft mode
 	return out, err
 }
 
+// authorizerTestStage is the stage in the ARN that an authorizer is tested with (authorizers,
+// section 1.3).
+const authorizerTestStage = "ESTestInvoke-stage"
+
+// DraftAuthorizer compiles an authorizer as it is now for a test, with a stage that has
+// nothing but what the authorizer may read. An error is a *DraftError.
+func DraftAuthorizer(account, region string, api model.RestAPI, a model.Authorizer, variables map[string]string) (*plan.Stage, *plan.Authorizer, error) {
+	s := &plan.Stage{
+		API: plan.APIKey{Region: region, ID: api.ID}, APIName: api.Name, Account: account, Name: authorizerTestStage,
+		EndpointType: "REGIONAL", Root: &plan.Node{}, Variables: variables,
+	}
+	out, err := compileAuthorizer(s, 0, a)
+	if err != nil {
+		return nil, nil, &DraftError{err}
+	}
+	return s, out, nil
+}
+
 // unguarded returns copies of methods that anybody may call.
 func unguarded(methods map[string]*model.Method) map[string]*model.Method {
 	out := make(map[string]*model.Method, len(methods))

@@ -19,12 +19,13 @@ import (
 // An exchange is one request on its way through the gateway. It belongs to the goroutine
 // that serves the request and is reused afterwards: nothing may keep it or a slice of it.
 type exchange struct {
-	g     *Gateway
-	plan  *plan.Plan
-	req   *message.Request
-	w     message.Writer
-	entry entry
-	test  bool // a Test: there is no client
+	g           *Gateway
+	plan        *plan.Plan
+	req         *message.Request
+	w           message.Writer
+	entry       entry
+	test        bool              // a Test: there is no client
+	testContext map[string]string // values of $context that a test of an authorizer gives
 
 	host   string // normalised
 	verb   string // the request's method, or what overrides it

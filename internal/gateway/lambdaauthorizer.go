@@ -141,7 +141,9 @@ func (x *exchange) sourceValues(s *plan.IdentitySource, key *authorizer.KeyBuild
 			}
 		}
 	default:
-		if v, ok := x.value(s.Expression); ok {
+		if v, ok := x.testContext[s.Name]; ok && s.Source == expression.Context {
+			add(v)
+		} else if v, ok := x.value(s.Expression); ok {
 			add(v)
 		}
 	}

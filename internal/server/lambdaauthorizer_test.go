@@ -37,7 +37,10 @@ func pythonFunction(t *testing.T, g *servertest.Gatehouse, name, source string) 
 // authorizer makes an authorizer and returns its id.
 func (a *api) authorizer(in apigateway.CreateAuthorizerInput) string {
 	a.t.Helper()
-	in.RestApiId, in.Name = a.id, aws.String("auth")
+	in.RestApiId = a.id
+	if in.Name == nil {
+		in.Name = aws.String("auth")
+	}
 	out, err := a.c.CreateAuthorizer(a.t.Context(), &in)
 	if err != nil {
 		a.t.Fatal(err)
@@ -300,4 +303,77 @@ func TestUserPoolOfAnotherIssuer(t *testing.T) {
 	away.Store(true)
 	g = g.Restart(t)
 	check(g, "GET", token(nil), 200, "s1 a,b")
+}
+
+// testAuthorizer runs TestInvokeAuthorizer and returns its answer and its log with what
+// differs from run to run replaced.
+func (a *api) testAuthorizer(id string, in apigateway.TestInvokeAuthorizerInput) (*apigateway.TestInvokeAuthorizerOutput, []string) {
+	a.t.Helper()
+	in.RestApiId, in.AuthorizerId = a.id, &id
+	out, err := a.c.TestInvokeAuthorizer(a.t.Context(), &in)
+	if err != nil {
+		a.t.Fatal(err)
+	}
+	text := testStamp.ReplaceAllString(strings.NewReplacer(*a.id, "API", id, "AUTHORIZER").Replace(aws.ToString(out.Log)), ": ")
+	return out, strings.Split(strings.TrimSuffix(text, "\n"), "\n")
+}
+
+// Authorizers are tested without a deployment: the answer and the log say what they said, and
+// nothing is remembered.
+func TestInvokeAuthorizer(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	ctx := t.Context()
+	arn := pythonFunction(t, g, "auth", authorizerSource)
+	a := newAPI(t, g)
+	uri := "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/arn:aws:lambda:us-east-1:000000000000:function:${stageVariables.fn}/invocations"
+	id := a.authorizer(apigateway.CreateAuthorizerInput{Type: types.AuthorizerTypeToken, IdentitySource: aws.String("method.request.header.Authorization"), AuthorizerUri: &uri})
+	permit(t, lambda.NewFromConfig(g.AWS(t)), "auth", "api", a.source("authorizers/"+id))
+	with := func(token string) apigateway.TestInvokeAuthorizerInput {
+		return apigateway.TestInvokeAuthorizerInput{Headers: map[string]string{"Authorization": token}, StageVariables: map[string]string{"fn": "auth"}}
+	}
+	out, log := a.testAuthorizer(id, with("0123456789"))
+	policy := `{"Version": "2012-10-17", "Statement": [{"Action": "execute-api:Invoke", "Effect": "Allow", "Resource": "arn:aws:execute-api:us-east-1:000000000000:` + *a.id + `/ESTestInvoke-stage/GET/*"}]}`
+	if out.ClientStatus != 0 || aws.ToString(out.PrincipalId) != "user|0123456789" || aws.ToString(out.Policy) != policy {
+		t.Errorf("%d %s %s", out.ClientStatus, aws.ToString(out.PrincipalId), aws.ToString(out.Policy))
+	}
+	arnText := strings.ReplaceAll(arn, *a.id, "API")
+	shown := strings.ReplaceAll(policy, *a.id, "API")
+	url := "https://lambda.us-east-1.amazonaws.com/2015-03-31/functions/" + arnText + "/invocations"
+	wantLines(t, log, `
+Execution log for request test-request
+: Starting authorizer: AUTHORIZER for request: test-request
+: Incoming identity: ****456789
+: Endpoint request URI: `+url+`
+: Endpoint request headers: {x-amzn-lambda-integration-tag=test-request, x-amzn-apigateway-api-id=API, X-Amz-Source-Arn=arn:aws:execute-api:us-east-1:000000000000:API/authorizers/AUTHORIZER, Accept=application/json, User-Agent=AmazonAPIGateway_API}
+: Endpoint request body after transformations: {"type":"TOKEN","authorizationToken":"0123456789","methodArn":"arn:aws:execute-api:us-east-1:000000000000:API/ESTestInvoke-stage/GET/"}
+: Sending request to `+url+`
+: Authorizer result body before parsing: {"principalId": "user|0123456789", "policyDocument": `+shown+`, "context": {"calls": 1, "admin": false, "token": "0123456789"}, "usageIdentifierKey": "key-of-0123456789-0123456789"}
+: Using valid authorizer policy for principal: *********456789
+: Successfully completed authorizer execution`)
+
+	for token, want := range map[string]int32{"deny": 0, "unauthorized": 401, "fail": 500, "": 401} {
+		if out, log := a.testAuthorizer(id, with(token)); out.ClientStatus != want || want != 0 && out.Policy != nil {
+			t.Errorf("%q: %d\n%s", token, out.ClientStatus, strings.Join(log, "\n"))
+		}
+	}
+	if out, log := a.testAuthorizer(id, with("")); log[len(log)-1] != ": Unauthorized request: test-request" {
+		t.Errorf("%d %q", out.ClientStatus, log)
+	}
+	if out, _ := a.testAuthorizer(id, with("0123456789")); !strings.Contains(aws.ToString(out.Log), `"calls": 5`) {
+		t.Errorf("a test was answered from memory: %s", aws.ToString(out.Log))
+	}
+	if _, err := a.c.TestInvokeAuthorizer(ctx, &apigateway.TestInvokeAuthorizerInput{RestApiId: a.id, AuthorizerId: aws.String("nobody")}); err == nil || !strings.Contains(err.Error(), "Invalid Authorizer identifier specified") {
+		t.Errorf("unknown authorizer: %v", err)
+	}
+
+	request := a.authorizer(apigateway.CreateAuthorizerInput{Type: types.AuthorizerTypeRequest, IdentitySource: aws.String("context.identity.apiKey,method.request.querystring.q"), AuthorizerUri: &uri, Name: aws.String("r")})
+	if out, _ := a.testAuthorizer(request, apigateway.TestInvokeAuthorizerInput{PathWithQueryString: aws.String("/x?q=1")}); out.ClientStatus != 401 {
+		t.Errorf("without the context: %d", out.ClientStatus)
+	}
+	in := with("t")
+	in.PathWithQueryString, in.AdditionalContext = aws.String("/x?q=1"), map[string]string{"identity.apiKey": "k"}
+	if out, log := a.testAuthorizer(request, in); out.ClientStatus != 500 || !strings.Contains(strings.Join(log, "\n"), "Invalid permissions on Lambda function") {
+		t.Errorf("with the context, without permission: %d %q", out.ClientStatus, log)
+	}
 }

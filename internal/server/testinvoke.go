@@ -14,7 +14,8 @@ import (
 	"gatehouse/internal/plan"
 )
 
-// A methodTester compiles drafts and runs their methods in the gateway, for TestInvokeMethod.
+// A methodTester compiles drafts and runs their methods and authorizers in the gateway, for
+// TestInvokeMethod and TestInvokeAuthorizer.
 type methodTester struct {
 	compiler *compile.Compiler
 	gateway  *gateway.Gateway
@@ -34,6 +35,25 @@ func (m *methodTester) TestMethod(ctx context.Context, t *restapis.MethodTest) (
 		Header: t.Header, Body: []byte(t.Body), Caller: principalOf(t.By), AccessKey: t.By.AccessKey,
 	})
 	return &restapis.MethodResult{Status: r.Status, Header: r.Header, Body: strings.ToValidUTF8(string(r.Body), "\uFFFD"), Log: r.Log, Latency: r.Latency}, nil
+}
+
+// TestAuthorizer implements restapis.Tester.
+func (m *methodTester) TestAuthorizer(ctx context.Context, t *restapis.AuthorizerTest) (*restapis.AuthorizerResult, error) {
+	stage, authorizer, err := compile.DraftAuthorizer(t.Account, t.Region, t.API, t.Authorizer, t.Variables)
+	if err != nil {
+		return nil, apigateway.BadRequestException(err.Error())
+	}
+	r := m.gateway.TestAuthorizer(ctx, &gateway.AuthorizerTest{
+		Stage: stage, Authorizer: authorizer, Path: t.Path, Query: t.Query, Header: t.Header, Body: []byte(t.Body), Context: t.Context,
+	})
+	out := &restapis.AuthorizerResult{Status: r.Status, Principal: r.Principal, Policy: r.Policy, Log: r.Log, Latency: r.Latency}
+	if r.Claims != nil {
+		out.Claims = map[string]string{}
+	}
+	for _, c := range r.Claims {
+		out.Claims[c.Name] = c.Value
+	}
+	return out, nil
 }
 
 // principalOf gives the caller of a management call as the data plane knows callers; nil for

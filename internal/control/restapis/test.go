@@ -17,11 +17,14 @@ import (
 	"gatehouse/internal/store"
 )
 
-// A Tester runs methods of APIs that need not be deployed. The data plane does; this side
+// A Tester runs methods and authorizers of APIs that need not be deployed. The data plane does; this side
 // only says what is tested.
 type Tester interface {
 	// TestMethod runs a method. An error is one that the operation answers with.
 	TestMethod(ctx context.Context, t *MethodTest) (*MethodResult, error)
+
+	// TestAuthorizer asks an authorizer. An error is one that the operation answers with.
+	TestAuthorizer(ctx context.Context, t *AuthorizerTest) (*AuthorizerResult, error)
 }
 
 // A MethodTest is the request that a method is tested with.
@@ -60,7 +63,7 @@ func (s *RestAPIs) TestInvokeMethod(ctx context.Context, in *apigateway.TestInvo
 	}
 	call := awsapi.CallFrom(ctx)
 	t := &MethodTest{
-		Account: call.Account, Region: call.Region, By: call.Identity, Verb: *in.HttpMethod, Header: testHeader(in), Body: opt.Value(in.Body),
+		Account: call.Account, Region: call.Region, By: call.Identity, Verb: *in.HttpMethod, Header: joinHeaders(in.Headers, in.MultiValueHeaders), Body: opt.Value(in.Body),
 		Variables: in.StageVariables, ClientCertificate: opt.Value(in.ClientCertificateId),
 	}
 	if len(t.Body) > maxTestBody {
@@ -124,17 +127,17 @@ func (s *RestAPIs) draft(ctx context.Context, tx *store.Tx, in *apigateway.TestI
 	return snapshot, gather(tx, owner, gwResponses, &snapshot.GatewayResponses)
 }
 
-// testHeader joins the two maps of a test; a name in both has the values of multiValueHeaders.
-func testHeader(in *apigateway.TestInvokeMethodInput) message.Header {
+// joinHeaders joins the two maps of a test; a name in both has the values of multi.
+func joinHeaders(single map[string]string, multi map[string][]string) message.Header {
 	var h message.Header
-	for _, name := range slices.Sorted(maps.Keys(in.MultiValueHeaders)) {
-		for _, v := range in.MultiValueHeaders[name] {
+	for _, name := range slices.Sorted(maps.Keys(multi)) {
+		for _, v := range multi[name] {
 			h.Add(name, v)
 		}
 	}
-	for _, name := range slices.Sorted(maps.Keys(in.Headers)) {
+	for _, name := range slices.Sorted(maps.Keys(single)) {
 		if !h.Has(name) {
-			h.Add(name, in.Headers[name])
+			h.Add(name, single[name])
 		}
 	}
 	return h
