@@ -8,7 +8,6 @@ import (
 
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/lang/iampolicy"
-	"gatehouse/internal/lang/variable"
 	"gatehouse/internal/plan"
 )
 
@@ -204,14 +203,16 @@ func (k conditionKeys) caller(name string) string {
 	return ""
 }
 
-// certificate gives the keys of a client certificate that mutual TLS verified: they are
-// Gatehouse's own, and AWS would find no value for them.
+// certificate gives the keys of a client certificate that mutual TLS verified.
 func (k conditionKeys) certificate(name string) iampolicy.Value {
-	id, ok := certificateKeys[name]
-	if !ok {
+	switch values := k.x.client.ConditionKey(name); len(values) {
+	case 0:
 		return iampolicy.Value{}
+	case 1:
+		return iampolicy.Text(values[0])
+	default:
+		return iampolicy.Texts(values)
 	}
-	return present(k.x.clientCertText(id))
 }
 
 func present(s string) iampolicy.Value {
@@ -219,11 +220,4 @@ func present(s string) iampolicy.Value {
 		return iampolicy.Value{}
 	}
 	return iampolicy.Text(s)
-}
-
-// certificateKeys are the condition keys of client certificates.
-var certificateKeys = map[string]variable.ID{
-	"gatehouse:clientcertsubject": variable.ClientCertSubjectDN,
-	"gatehouse:clientcertissuer":  variable.ClientCertIssuerDN,
-	"gatehouse:clientcertserial":  variable.ClientCertSerialNumber,
 }

@@ -64,7 +64,7 @@ func (x *exchange) clientCertText(id variable.ID) string {
 	if x.client == nil || x.client.Leaf == nil || id < variable.ClientCertPEM || id > variable.ClientCertNotAfter {
 		return ""
 	}
-	f := forward.Fields(x.client.Leaf)
+	f := x.client.Memo(certFields{}, func() any { return forward.Fields(x.client.Leaf) }).(forward.ClientCert)
 	switch id {
 	case variable.ClientCertPEM:
 		return f.PEM
@@ -79,6 +79,9 @@ func (x *exchange) clientCertText(id variable.ID) string {
 	}
 	return f.Validity.NotAfter
 }
+
+// certFields is the key under which a connection keeps the fields of its certificate.
+type certFields struct{}
 
 // text gives the variables that are strings at hand; ok is false for all others.
 func (x *exchange) text(id variable.ID) (string, bool) {

@@ -3,8 +3,10 @@ package restapis
 import (
 	"strings"
 
+	"gatehouse/internal/control/tags"
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/model"
+	"gatehouse/internal/trust"
 )
 
 // checkPolicy refuses a resource policy that could not be evaluated; "" is no policy.
@@ -12,8 +14,25 @@ func checkPolicy(policy string) error {
 	if policy == "" {
 		return nil
 	}
-	if _, err := iampolicy.Parse(policy, iampolicy.Resource); err != nil {
+	doc, err := iampolicy.ParseDocument(policy, iampolicy.Resource)
+	if err == nil {
+		_, err = doc.Compile()
+	}
+	if err != nil {
 		return badRequest("Invalid policy document. Please check the policy syntax and ensure that Principals are valid.").Because(err)
+	}
+	return checkConditionKeys(doc)
+}
+
+// checkConditionKeys refuses misspelt keys of Gatehouse's own: a condition on a key that
+// never has a value is no control.
+func checkConditionKeys(doc *iampolicy.Document) error {
+	for _, st := range doc.Statements {
+		for _, c := range st.Conditions {
+			if strings.HasPrefix(strings.ToLower(c.Key), tags.Prefix) && !trust.IsConditionKey(c.Key) {
+				return badRequest("Invalid policy document. Unknown condition key " + c.Key + "; known are " + trust.ConditionKeys)
+			}
+		}
 	}
 	return nil
 }
