@@ -49,6 +49,10 @@ func (c *Config) Check() error {
 	p.want((c.Firewall.Countries == "") == (c.Firewall.Systems == ""), "firewall.systems", c.Firewall.Systems, "a file where firewall.countries has one, and none where it has none")
 	p.firewallLogs(c.Firewall.Logs)
 	p.userPools(c.UserPools)
+	if u, err := url.Parse(c.ACME.Directory); c.ACME.Directory != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
+		p.want(false, "acme.directory", c.ACME.Directory, "an https URL")
+	}
+	p.want((c.ACME.KeyID == "") == (c.ACME.MACKey == ""), "acme.key-id", c.ACME.KeyID, "both acme.key-id and acme.mac-key, or neither")
 	p.limits(c.Limits)
 	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
 	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")

@@ -106,6 +106,10 @@ type Config struct {
 	// Firewall gives web ACLs what they need to know about addresses.
 	Firewall Firewall `yaml:"firewall"`
 
+	// ACME names the server that issues what RequestCertificate asks for. Default: none, the
+	// local CA issues.
+	ACME ACME `yaml:"acme"`
+
 	// Limits bound what clients can take.
 	Limits Limits `yaml:"limits"`
 
@@ -183,6 +187,26 @@ type UserPool struct {
 	KeySet     string   `yaml:"key-set"`
 	Audiences  []string `yaml:"audiences"`
 	Algorithms []string `yaml:"algorithms"`
+}
+
+// ACME says which server issues certificates (RFC 8555). Names are validated by http-01 on
+// the http port or tls-alpn-01 on the https port, which the server must reach as ports 80 and
+// 443 of the names. Using a server is agreeing to its terms of service.
+type ACME struct {
+	// Directory is the URL of the server's directory, https. Default: none.
+	Directory string `yaml:"directory" env:"ACME_DIRECTORY"`
+
+	// Email is the contact that the server may write to. Default: none.
+	Email string `yaml:"email" env:"ACME_EMAIL"`
+
+	// CAFile has the certificates, PEM, that the server's own may chain to. Default: the
+	// system's.
+	CAFile string `yaml:"ca-file" env:"ACME_CA_FILE"`
+
+	// KeyID and MACKey bind the account to one at the server's operator (external account
+	// binding). MACKey is base64url. Default: none.
+	KeyID  string `yaml:"key-id" env:"ACME_KEY_ID"`
+	MACKey Secret `yaml:"mac-key" env:"ACME_MAC_KEY"`
 }
 
 // Firewall gives web ACLs what they need to know about addresses. Rules that need what is

@@ -325,6 +325,10 @@ func (c *conn) handshake() (*tls.Conn, error) {
 
 func (c *conn) serve(ctx context.Context, nc net.Conn) {
 	defer c.end()
+	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == challengeProtocol {
+		nc.Close() // the handshake was the answer
+		return
+	}
 	engine := c.l.HTTP1
 	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == "h2" && c.l.HTTP2 != nil {
 		engine = c.l.HTTP2

@@ -22,6 +22,11 @@ type Terminator struct {
 	// NoHTTP2 keeps "h2" from being offered. It must be set before the first handshake.
 	NoHTTP2 bool
 
+	// Challenge, when set, gives the certificate for a handshake that asks for nothing but
+	// tls-alpn-01 (RFC 8737), by server name; an error ends the handshake. It must be set
+	// before the first handshake.
+	Challenge Fallback
+
 	table    atomic.Pointer[Table]
 	tickets  *Tickets
 	fallback Fallback
@@ -56,6 +61,9 @@ type serverConfig struct {
 
 // configFor is called by crypto/tls for each ClientHello.
 func (t *Terminator) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	if t.Challenge != nil && len(hello.SupportedProtos) == 1 && hello.SupportedProtos[0] == challengeProtocol {
+		return t.challenge(hello)
+	}
 	d := t.table.Load().Lookup(trust.NormalHost(hello.ServerName))
 	if d == nil {
 		d = t.other
@@ -69,6 +77,21 @@ func (t *Terminator) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) 
 		return c.plain, nil
 	}
 	return c.tls, nil
+}
+
+// challengeProtocol is spoken by ACME servers alone. Its connections end with the handshake:
+// they never reach an engine.
+const challengeProtocol = "acme-tls/1"
+
+// challenge answers an ACME server that looks whether a name is ours.
+func (t *Terminator) challenge(hello *tls.ClientHelloInfo) (*tls.Config, error) {
+	cert, err := t.Challenge(trust.NormalHost(hello.ServerName))
+	if err != nil {
+		return nil, err
+	}
+	return &tls.Config{
+		MinVersion: tls.VersionTLS12, Certificates: []tls.Certificate{*cert}, NextProtos: []string{challengeProtocol}, SessionTicketsDisabled: true,
+	}, nil
 }
 
 // bundle returns the trust store version that counts now; nil without mutual TLS.

@@ -25,6 +25,33 @@ type Certificate struct {
 	CertificateAuthorityARN string             `json:"certificateAuthorityArn,omitempty"`
 	FailureReason           string             `json:"failureReason,omitempty"`
 	Tags                    map[string]string  `json:"tags,omitempty"`
+	Issuer                  string             `json:"issuer,omitempty"` // of AMAZON_ISSUED: "" for the local CA, or "acme"
+	Exported                bool               `json:"exported,omitempty"`
+	RevokedAt               *time.Time         `json:"revokedAt,omitempty"`
+	RevocationReason        string             `json:"revocationReason,omitempty"`
+	Renewal                 *Renewal           `json:"renewal,omitempty"`
+	Order                   *Order             `json:"order,omitempty"`
+}
+
+// Renewal is how the last renewal of an issued certificate went.
+type Renewal struct {
+	Status    string    `json:"status"` // PENDING_AUTO_RENEWAL, SUCCESS, FAILED
+	Reason    string    `json:"reason,omitempty"`
+	UpdatedAt time.Time `json:"updatedAt"`
+}
+
+// Order is an issuance or renewal that is under way, or waits for another attempt.
+type Order struct {
+	By       string    `json:"by,omitempty"`   // the node that works on it
+	Until    time.Time `json:"until,omitzero"` // when another node may take over
+	Failures int       `json:"failures,omitempty"`
+	Error    string    `json:"error,omitempty"` // of the last attempt
+	Next     time.Time `json:"next,omitzero"`   // attempt, after a failure
+}
+
+// CertificateAccount is ACM's configuration of an account.
+type CertificateAccount struct {
+	DaysBeforeExpiry int32 `json:"daysBeforeExpiry"`
 }
 
 // DomainValidation is how the control over one name of a requested certificate is shown.

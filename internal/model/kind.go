@@ -27,6 +27,9 @@ const (
 	KindUsagePlanKey      Kind = "usageplankey"      // UsagePlanKey [UsagePlan], id is the key's
 	KindVPCLink           Kind = "vpclink"           // VPCLink
 	KindCertificate       Kind = "certificate"       // Certificate (ACM), id is the last part of the ARN
+	KindACMAccount        Kind = "acmaccount"        // CertificateAccount; one document, id "account"
+	KindACMEAccount       Kind = "acmeaccount"       // ACMEAccount; global, id is the directory
+	KindACMEChallenge     Kind = "acmechallenge"     // what an ACME server looks for; global, id is the token
 	KindTrustStore        Kind = "truststore"        // TrustStore [DomainName]: copies of trust store objects
 	KindTagDocument       Kind = "tagdocument"       // TagDocument [DomainName]: copies of documents that tags name, id is the tag
 	KindWeakening         Kind = "weakening"         // Weakening, id is the resource's ARN

@@ -15,7 +15,6 @@ import (
 	"gatehouse/internal/awsapi/gen/sts"
 	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/awsapi/schema"
-	"gatehouse/internal/control/certificates"
 	"gatehouse/internal/control/clientcertificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/identities"
@@ -53,7 +52,7 @@ func (s *Server) Services() []schema.Bound {
 			DomainNames:        s.domainNames,
 		}),
 		wafv2.Bind(s.firewall.operations(s.store)),
-		acm.Bind(&certificateManager{Certificates: &certificates.Certificates{Store: s.store, CA: s.ca}}),
+		acm.Bind(s.acm),
 		s3.Bind(s.objects),
 		s3control.Bind(s.objects),
 		iam.Bind(s.identities.IAM()),
@@ -94,12 +93,6 @@ type apiGateway struct {
 	*usageplans.UsagePlans
 	*clientcertificates.ClientCertificates
 	apigateway.Unimplemented
-}
-
-// certificateManager is the backend of ACM.
-type certificateManager struct {
-	*certificates.Certificates
-	acm.Unimplemented
 }
 
 // logGroups is the backend of CloudWatch Logs.

@@ -40,6 +40,7 @@ func newRevocations(s *Server) *revocations {
 	r := &revocations{s: s, domains: map[string]*plan.Domain{}}
 	r.manager = revocation.New(revocation.Options{
 		Objects: r, Dir: filepath.Join(s.config.Data, revocationFolder), Egress: s.egress(), Logger: s.log,
+		Private: s.config.Networks(s.config.Egress.AllowFetch),
 	})
 	return r
 }

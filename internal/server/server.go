@@ -16,6 +16,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/compile"
 	"gatehouse/internal/config"
+	"gatehouse/internal/control/certificates"
 	"gatehouse/internal/control/clientcertificates"
 	"gatehouse/internal/control/domains"
 	"gatehouse/internal/control/functions"
@@ -74,19 +75,23 @@ type Server struct {
 
 	compiler   *compile.Compiler
 	terminator *edge.Terminator
+	serving    *localca.Serving // stands in for names without a certificate
 	revocation *revocations
 	clients    *seen.Book
 
 	domainNames *domains.DomainNames
 	steering    *steering.Guard
 	follower    *follower
-	shadows     *shadows
-	domains     domainTable
-	metrics     *observe.Metrics
-	logs        *observe.Logs
-	decisions   *observe.Decisions
-	events      *logstore.Store
-	logGroups   *logs.Logs
+
+	acm        *certificates.Certificates
+	challenges *challenges // nil without an ACME server
+	shadows    *shadows
+	domains    domainTable
+	metrics    *observe.Metrics
+	logs       *observe.Logs
+	decisions  *observe.Decisions
+	events     *logstore.Store
+	logGroups  *logs.Logs
 
 	sockets       sockets
 	engine        *http1.Server
@@ -200,6 +205,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.shadows = &shadows{book: s.clients, log: s.log, counts: map[string]*shadow{}}
 	s.gateway.Clients = s.shadows
 	s.openDomainNames()
+	if err := s.openCertificates(); err != nil {
+		return err
+	}
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
 	s.tokens = s.openTokens()
 	s.gateway.Tokens = s.tokens
@@ -226,7 +234,7 @@ func (s *Server) assemble(ctx context.Context) error {
 func (s *Server) assembleEdge(ctx context.Context) error {
 	l := s.config.Limits
 	timeouts := http1.Timeouts{Head: l.HeadTimeout, Idle: l.IdleTimeout}
-	s.engine = &http1.Server{Handler: s.front(), Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
+	s.engine = &http1.Server{Handler: s.challenges.before(s.front()), Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
 	s.h2 = &http2.Server{Handler: s.front(), Timeouts: timeouts, Logger: s.log, Refused: s.metrics.Refused, Answer: gateway.EngineHeader}
 
 	serving, err := s.ca.Serve(s.ownNames(), nil)
@@ -237,7 +245,11 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.serving = serving
 	s.terminator = edge.NewTerminator(tickets, serving.Certificate)
+	if s.challenges != nil {
+		s.terminator.Challenge = s.challenges.certificate
+	}
 	s.plain = &edge.Listener{Kind: message.PlainListener, HTTP1: s.engine, Logger: s.log}
 	s.secure = &edge.Listener{Kind: message.TLSListener, HTTP1: s.engine, HTTP2: s.h2, TLS: s.terminator, Logger: s.log}
 	s.applyListeners(s.config)
@@ -285,6 +297,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("client certificates", s.certificates.Run)
 	run("revocation", s.revocation.run)
 	run("followed objects", s.follower.run)
+	run("certificates", s.acm.Run)
 	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
 	run("tokens", s.tokens.Run)

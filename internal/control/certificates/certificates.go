@@ -5,8 +5,10 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"gatehouse/internal/awsapi"
@@ -24,8 +26,18 @@ type Certificates struct {
 	Store *store.Store
 	CA    *localca.Authority
 
+	// Issuer, when set, issues what is requested instead of the local CA: an ACME server. Run must
+	// then be running.
+	Issuer Issuer
+
+	// Logger gets what Run has to say; nil discards.
+	Logger *slog.Logger
+
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
+
+	wake chan struct{} // made by Run's first use
+	once sync.Once
 }
 
 var (
@@ -130,12 +142,19 @@ func checkReimport(old model.Certificate, m *material, tags []acm.Tag) error {
 	return nil
 }
 
-// RequestCertificate has the local CA issue a certificate. Control over the names is not
-// proven: whoever may call this is trusted with the names (docs/divergences.md).
+// RequestCertificate has the local CA issue a certificate at once: control over the names is
+// not proven, whoever may call this is trusted with the names (docs/divergences.md). With an
+// Issuer the certificate is pending until that has issued it.
 func (s *Certificates) RequestCertificate(ctx context.Context, in *acm.RequestCertificateInput) (*acm.RequestCertificateOutput, error) {
 	r, err := newRequest(in)
 	if err != nil {
 		return nil, err
+	}
+	if s.Issuer != nil {
+		if err := checkACME(r.certificate); err != nil {
+			return nil, err
+		}
+		defer s.poke()
 	}
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*acm.RequestCertificateOutput, error) {
 		if arn, err := sameRequest(ctx, tx, r, s.now()); err != nil || arn != "" {
@@ -144,6 +163,10 @@ func (s *Certificates) RequestCertificate(ctx context.Context, in *acm.RequestCe
 		c := r.certificate
 		var id string
 		c.ARN, id = newARN(ctx)
+		if s.Issuer != nil {
+			pend(&c, s.now())
+			return &acm.RequestCertificateOutput{CertificateArn: &c.ARN}, certs.Create(tx, operation.Scope(ctx), id, c)
+		}
 		key, err := s.issue(&c)
 		if err != nil {
 			return nil, err
@@ -218,6 +241,9 @@ func (s *Certificates) GetCertificate(ctx context.Context, in *acm.GetCertificat
 		it, err := get(ctx, tx, *in.CertificateArn)
 		if err != nil {
 			return nil, err
+		}
+		if it.Value.CertificatePEM == "" {
+			return nil, notIssued(it.Value.ARN)
 		}
 		return &acm.GetCertificateOutput{Certificate: &it.Value.CertificatePEM, CertificateChain: opt.NonZero(it.Value.ChainPEM)}, nil
 	})

@@ -25,6 +25,10 @@ func (s *Certificates) detail(c model.Certificate, users []string) *acm.Certific
 		InUseBy:                 users,
 		Type:                    opt.Convert[acm.CertificateType](c.Type),
 		RenewalEligibility:      opt.Of(eligibility(c, len(users) > 0)),
+		RevokedAt:               c.RevokedAt,
+		RevocationReason:        opt.Convert[acm.RevocationReason](c.RevocationReason),
+		FailureReason:           opt.Convert[acm.FailureReason](c.FailureReason),
+		RenewalSummary:          renewalSummary(c),
 		KeyUsages:               []acm.KeyUsage{},
 		ExtendedKeyUsages:       []acm.ExtendedKeyUsage{},
 		Options: &acm.CertificateOptions{
@@ -66,7 +70,7 @@ func nameText(der []byte) string {
 // issuerOf is what ACM shows: the issuer's organisation, its common name without one.
 func issuerOf(c model.Certificate, leaf *x509.Certificate) string {
 	switch {
-	case c.Type == "AMAZON_ISSUED":
+	case c.Type == "AMAZON_ISSUED" && c.Issuer == "":
 		return "Amazon"
 	case len(leaf.Issuer.Organization) > 0:
 		return leaf.Issuer.Organization[0]
@@ -101,7 +105,7 @@ func signatureAlgorithm(a x509.SignatureAlgorithm) string {
 }
 
 func eligibility(c model.Certificate, used bool) acm.RenewalEligibility {
-	if c.Type == "AMAZON_ISSUED" && used {
+	if c.Type == "AMAZON_ISSUED" && c.Status == "ISSUED" && (used || c.Exported) {
 		return "ELIGIBLE"
 	}
 	return "INELIGIBLE"
@@ -112,6 +116,17 @@ func exportOf(c model.Certificate) string {
 		return "DISABLED"
 	}
 	return c.Export
+}
+
+// renewalSummary tells how the renewal of an issued certificate goes; nil before the first.
+func renewalSummary(c model.Certificate) *acm.RenewalSummary {
+	if c.Renewal == nil {
+		return nil
+	}
+	return &acm.RenewalSummary{
+		RenewalStatus: opt.Convert[acm.RenewalStatus](c.Renewal.Status), RenewalStatusReason: opt.Convert[acm.FailureReason](c.Renewal.Reason),
+		UpdatedAt: &c.Renewal.UpdatedAt, DomainValidationOptions: validations(c),
+	}
 }
 
 // validations shows how each name was validated; imported certificates list names only.
@@ -151,7 +166,8 @@ func (s *Certificates) summary(c model.Certificate, used bool) acm.CertificateSu
 		KeyAlgorithm:                         opt.Convert[acm.KeyAlgorithm](c.KeyAlgorithm),
 		KeyUsages:                            usages,
 		InUse:                                &used,
-		Exported:                             opt.Of(false),
+		Exported:                             opt.Of(c.Exported),
+		RevokedAt:                            c.RevokedAt,
 		ExportOption:                         opt.Convert[acm.CertificateExport](exportOf(c)),
 		RenewalEligibility:                   opt.Of(eligibility(c, used)),
 		NotBefore:                            opt.NonZero(c.NotBefore),
