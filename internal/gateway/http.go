@@ -401,6 +401,9 @@ func (x *exchange) callHTTP(ctx context.Context, i *plan.Integration) error {
 
 // readAnswer reads the backend's body into memory, up to the service's limit.
 func (x *exchange) readAnswer() ([]byte, error) {
+	if x.answer.Length > maxBody {
+		return nil, answerTooLarge(x.answer.Length)
+	}
 	b := x.received[:0]
 	for {
 		chunk, err := x.answer.Next()
