@@ -19,6 +19,7 @@ type sample struct {
 	category string // the folder: "942-APPLICATION-ATTACK-SQLI"
 	id       string // "942100-3"
 	attack   bool   // some rule is expected to match, rather than not to
+	held     bool   // held out: nobody looked at it while rules were written since 2026-11-23
 	method   string
 	uri      string
 	header   [][2]string
@@ -87,7 +88,7 @@ func (f *testFile) samples(category string, levels map[int]int) []sample {
 					continue
 				}
 			}
-			s := sample{category: category, id: fmt.Sprintf("%d-%d", f.RuleID, t.TestID), attack: len(st.Output.Log.Expect) > 0, method: in.Method, uri: in.URI}
+			s := sample{category: category, id: fmt.Sprintf("%d-%d", f.RuleID, t.TestID), attack: len(st.Output.Log.Expect) > 0, held: t.TestID%2 == 0, method: in.Method, uri: in.URI}
 			atLevel1 := slices.ContainsFunc(st.Output.Log.Expect, func(id int) bool { return levels[id] == 1 })
 			if s.attack && !atLevel1 || !s.attack && len(st.Output.Log.NoExpect) == 0 {
 				continue

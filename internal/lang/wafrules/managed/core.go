@@ -32,7 +32,7 @@ var badBots = []string{
 		absinthe bsqlbf sqlninja metis/ pmafind uil2pn prowebwalker webtrends fimap internetspecial springspider
 		toata dragostea datacha0s dav\.pm dominohunter fhscan mysqloit n-stealth netlab360 sysscan webbandit wprecon
 		zaproxy cybeye gootkit golang_scan kiterunner xsser hexometer detectify qualys rapid7 burpcollaborator`) + `)`,
-	`(?i)(?:user-agent: |<script|\$\{jndi|\(\) ?\{)`,
+	`(?i)(?:user-agent: |<script|\$\{jndi|\(\) ?\{|<\?|!entity|javascript:)`, `(?i)[\s;("']on(?:` + words(handlers) + `)[a-z]{0,40}\s*=`,
 }
 
 // metadataService lists ways to write the address of the cloud's metadata service.
@@ -41,14 +41,18 @@ var metadataService = []string{
 	`0*251\.0*376\.0*251\.0*376`, `025177524776`, `(?i)a9fe:a9fe`, `(?i)fd00:ec2::254`,
 	`(?i)\bmetadata\.(?:google\.internal|packet\.net|tencentyun\.com|platformequinix\.com)`, `(?i)/latest/(?:meta-data|user-data|dynamic/instance)`, `(?i)//(?:instance-data|metadata)(?:[/:]|$)`,
 	`100\.100\.100\.200`, `192\.0\.0\.192`, `(?i)/computemetadata/v1`, `(?i)/metadata/(?:instance|identity)`, `(?i)/openstack/latest`,
+	// Names of the machine itself and of its cluster.
+	`(?i)^\s*(?:https?:)?/{0,3}(?:localhost[46]?|localhost\.localdomain|ip6?v?6?-localhost|ip6-loopback|localtest\.me|lvh\.me|vcap\.me|kubernetes(?:\.[\w.]{1,40})?|(?:[\w-]{1,40}\.){1,4}(?:docker\.internal|svc\.cluster\.local)|[\w-]{1,40}\.docker\.internal)[:/]`,
+	`(?i)https?://(?:[\w.-]{1,40}\.)?(?:localhost[46]?|localtest\.me|lvh\.me|docker\.internal|svc\.cluster\.local)(?:[:/?#]|$)`,
 	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\bnip\.io\b`, `(?i)/opc/v[12]/`,
 }
 
 // localFiles are traversals and the files that they are after.
 var localFiles = []string{
-	`(?:^|[\\/;:=?&,\s"'])\.{2,3}[\\/;]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`,
+	`(?:^|[\\/;:=?&,"'])\.{2,3}[\\/;]`, `\.\.[\\/]+\.\.[\\/]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`,
 	`(?i)(?:^|[\\/])(?:\.|[\w.-]{0,20}\.)?(?:etc[\\/]+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh[\\/]|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|network|sysconfig|profile|bash|init\.d|os-release|security|environment|hostname|mtab|inetd|services|pam|ssl))`,
 	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|interrupts|devices|modules|partitions|iomem|ioports|kallsyms|keys|loadavg|locks|slabinfo|swaps|sys|uptime|vmstat)\b`, `(?i)(?:^|[\\/])sys[\\/](?:class|kernel|devices|firmware|block|bus|fs|module)\b`,
+	`(?i)(?:^|[\\/])\.\w{2,30}(?:ignore|rc|_?history|_?profile|credentials|secrets?)$`, `(?i)[\\/]\.\w{2,30}[\\/][\w.-]{0,40}(?:secrets?|credentials?|config|settings|guidelines|rules|\.(?:env|pem|key|ya?ml|toml|ini|md))\b`,
 	`(?i)(?:^|[\\/])\.(?:claude|cursor|continue|windsurf|aider|codeium|copilot|gemini|codex|roo|cline)(?:[\\/.]|$)`, `(?i)(?:^|[\\/])etc[\\/]+\w*[\[?*]`,
 	`(?i)[\\/]var[\\/]+(?:log|mail|run|spool|www|lib|adm)[\\/]`, `(?i)\.(?:ssh|aws|docker|kube|gnupg|subversion|gem)[\\/]+\w`,
 	`(?i)(?:^|[\\/])\.(?:bash_history|bashrc|bash_profile|profile|zshrc|htaccess|htpasswd|mysql_history|netrc|npmrc|pgpass|git[\\/]|gitconfig|svn[\\/]|hg[\\/]|env\b|viminfo|dockerenv|ds_store)`,
@@ -68,7 +72,7 @@ var restrictedExtensions = []string{
 
 // remoteFiles are URLs whose host is an IPv4 address, however it is written.
 var remoteFiles = []string{
-	`(?i)\b(?:https?|ftps?|file|sftp)://(?:[^@/\s]{1,60}@)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`,
+	`(?i)\b(?:https?|ftps?|file|sftp):/{0,3}(?:[^@/\s]{1,60}@)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`,
 	`(?i)^\s*(?:file|ftps?|https?)://[^\s"'<>]{1,200}\?+\s*$`,
 	`(?i)\b(?:https?|ftps?)://(?:0x[0-9a-f]{8}|\d{8,10})(?:[/:?]|$)`,
 	`(?i)\b(?:file|ftps?|https?)://\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}\]?`, `(?i)^\s*(?:file|ftps?|https?)\?+$`,
@@ -79,19 +83,26 @@ func crossSiteScripting(p part) wafrules.Statement {
 	return anyOf(
 		wafrules.Statement{XssMatch: &wafrules.XssMatchStatement{FieldToMatch: p.field, TextTransformations: decoded}},
 		patterns(scripts, p.field, decoded),
+		patterns(nodeRCE, p.field, decoded), // scripts for a server
 	)
 }
 
+// handlers begin the names of attributes that hold scripts, after "on". Words such as once,
+// only and online do not begin so.
+const handlers = `abort after animation app auxclick before begin blur bounce cancel canplay change click close context copy cuechange cut dblclick device drag drop duration emptied end enter error exit finish focus
+	form fullscreen gamepad gesture gotpointer hashchange input invalid key language load lostpointer message mouse open\b page paste pause play pointer popstate progress ratechange readystate repeat reset resize scroll search
+	seek select show staged? start storage submit suspend timeupdate toggle touch transition unhandled unload volume wait webkit wheel`
+
 var scripts = []string{
 	`(?i)<\s*/?\s*(?:script|iframe|frameset|embed|object|applet|meta\s|base\s|isindex|bgsound|svg[\s/]|math[\s/>]|animate|foreignobject)`,
-	`(?i)<[^>]{1,200}[\s"'/]on[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:error|load|click|mouse\w{2,6}|focus|blur|key\w{2,5}|submit|change|toggle|start|begin|end|pointer\w{2,6}|animation\w{3,9}|transition\w{3,6}|wheel|drag\w{0,5}|paste|copy|cut|input|select|resize|scroll|unload|beforeunload|hashchange|message|popstate|show|search|canplay\w{0,7}|play\w{0,3}|invalid|reset|dblclick|contextmenu)\s*=\s*["'` + "`" + `]?\s*[\w(]`,
+	`(?i)<[^>]{1,200}[\s"'/]on[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:` + words(handlers) + `)[a-z]{0,40}\s*=\s*["'` + "`" + `]?\s*[\w($]`, `(?i)^\s*on(?:` + words(handlers) + `)[a-z]{0,40}\s*=\s*$`,
 	`(?i)java\s*script\s*:`, `(?i)jav\s+ascript\s*:`, `(?i)j\s*a\s*v\s*a\s*script\s*:`, `(?i)vbscript\s*:`, `(?i)\bdata:text/(?:html|javascript|xml)`,
 	`(?i)\b(?:document\s*\.\s*(?:cookie|write(?:ln)?|domain|location)|window\s*\.\s*(?:location|name|open|parent|top|alert)|location\s*\.\s*(?:href|hash|replace))\b`,
 	`(?i)\b(?:alert|confirm|prompt|eval|settimeout|setinterval|atob|fetch|import)\s*(?:\(|` + "`" + `)\s*(?:['"` + "`" + `/\d\w]|document|window|string\.|this)`,
 	`(?i)\b(?:innerhtml|outerhtml|insertadjacenthtml|fromcharcode|xmlhttprequest|string\.fromcharcode)\b`,
 	`(?i)<!(?:doctype|entity|element|\[cdata\[)`, `(?i)<\?(?:xml-stylesheet|import)`, `(?i)\bstyle\s*=[^>]{0,100}(?:expression|behavior|-moz-binding|url\s*\(\s*['"]?javascript)`,
 	`(?i)\bxmlns:xi\b|<xi:include`, `(?i)!entity\s+%?\s*\w+\s+(?:system|public|["'])`, `(?i)!entity\s*%\s*\w+\s+system`, `(?i)\burl\s?\(\s*javascript`, `(?i)\bvmlframe\b`, `(?i)["']\s?(?:formaction|srcdoc|xlink:href)\s*=`, `(?i)["']on[a-z]{3,45}\s*=`,
-	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
+	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
 	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
 	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
 	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,

@@ -1,6 +1,10 @@
 package managed
 
-import "gatehouse/internal/lang/wafrules"
+import (
+	"slices"
+
+	"gatehouse/internal/lang/wafrules"
+)
 
 func linux() source {
 	return source{name: "AWSManagedRulesLinuxRuleSet", namespace: "linux-os", capacity: 200,
@@ -20,8 +24,14 @@ func unix() source {
 		description: "Contains rules that block request patterns associated with exploiting vulnerabilities specific to POSIX/POSIX-like OS, including LFI attacks. This can help prevent attacks that expose file contents or execute code for which access should not been allowed."}
 }
 
-// separator is what may stand before a command in a shell.
-const separator = "(?:;|\\||&|`|\\$\\(|\\{|\\n|<\\(|>\\(|!)"
+// What may stand before a command in a shell. A single & also separates the arguments of
+// queries, and a semicolon those of cookies.
+const (
+	separator = "(?:;|\\||&|`|\\$\\(|\\{|\\n|<\\(|>\\(|!)"
+	strong    = "(?:;|\\||&&|`|\\$\\(|\\n|<\\(|>\\()"
+	// noName stands after a command that is not the name of an argument.
+	noName = "(?:$|[^\\w=:.\\[\\]-])"
+)
 
 const (
 	commands = `cat ls id whoami uname wget curl ncat netcat nc bash sh zsh ksh csh tcsh dash python[\d.]* perl ruby php lua nodejs
@@ -33,7 +43,12 @@ const (
 		env export eval exec ifdown arp lwp-download pico emacs lftp hexdump sysctl modprobe insmod mawk tclsh expect pdb gimp ldconfig ltrace
 		composer cobc cowsay cpan dialog easy_install gem genie ghc git grc hping3 ispell java jjs jq jrunscript julia ksshell latex loginctl
 		mosquitto msgconv mtr multitime nawk neofetch octave openvt pandoc pdflatex pexec pry puppet rake rlwrap rvim slsh sqlmap tar taskset
-		tmux torify valgrind vimdiff xelatex yarn zathura zip zypper`
+		tmux torify valgrind vimdiff xelatex yarn zathura zip zypper
+		ansible(?:-\w+)? chef-\w+ cscli knife rmt(?:-\w+)? visudo vipw bridge comm strace ab agetty arj aspell at batch batcat bconsole bpftrace bundler byebug cabal certbot choom
+		column cpio csplit ctr cupsfilter dc debugfs dmidecode dstat dvips ebtables efax enscript facter finger fping gawk gcloud gcore gdb ginsh hashcat hping iconv
+		iftop ip6tables kadmin kubeadm ld\.so less logsave lpr ltrace mariadb minicom mkisofs msgattrib msgmerge nasm nft nginx nodejs nroff nsupdate openvpn pkcon
+		podman pidstat pmap posh procmail ptx pypi rlogin rpmquery rpmverify rsh rtorrent run-parts rview scanmem scrot setfacl setlock slapd smbclient snap softlimit
+		sqlplus ssh-keygen ssh-keyscan sshpass start-stop-daemon svn sysctl tasksh tdbtool terraform tshark ulimit update-alternatives uuencode uudecode vigr virsh volatility wall wish xmodmap xmore xpad aa-\w+ zsoelim`
 	wordCommands = `echo kill touch sleep ping host ip set find grep tail head less more tac rev nl od ssh ftp make at su mount free w who last
 		service ed cd dir sort cut tr source screen timeout time hostname route nft aws stat file strings links fetch node test watch split
 		look install command nice batch crash script man start tset ul view xz cmp comm diff fold join paste pr cancel finger at dosbox`
@@ -43,18 +58,21 @@ const (
 // space and letters are lower case.
 var unixCommands = []string{
 	// A command right after what separates commands.
-	separator + " ?(?:" + words(commands) + ")\\b",
+	separator + " ?(?:" + words(commands) + ")" + noName,
 	// Commands that are English words too need an argument that is not.
-	separator + " ?(?:" + words(wordCommands) + ") ?(?:-|/|\\.|\\$|~|\\*|>|<|\\||;|&|`)",
-	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias [\w'"]{1,30}=`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
+	separator + " ?(?:" + words(wordCommands) + ") (?:--?[a-z]|/|~|\\$|\\*\\.|\\.{1,2}/)",
+	strong + " ?(?:" + words(wordCommands) + ") ?(?:>|<|\\||;|&&|`|$)",
+	// A command at the beginning, with an option.
+	"^(?:sudo |time |nohup |exec |command )?(?:" + words(commands) + "|" + words(wordCommands) + ") (?:-[a-z]{1,4}\\b|--[a-z]{2,20}\\b)", `^(?:ansible|chef|aa)-\w{3,20}\b`,
+	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias (?:[-+]\w{1,4}\+? )?[\w.'"-]{1,30}=`, `\[\?\]\w|\[\*\]\w|/\w{0,8}\[[a-z]?//`, `\$\[\d+ ?[-+*/%]`, `^~[-+]\d{0,2}$`, `\{,[a-z]{2,12},[\w,-]*\}`, `\{[a-z]{1,12},-[a-z]`, `!-\d{1,3}!-\d`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
 	`(?:/usr)?(?:/local)?/s?bin/(?:` + words(`\w{0,3}sh\b cat ls id\b whoami uname wget curl nc\b ncat python perl ruby php echo chmod chown ps\b kill rm\b cp\b mv\b touch sleep ping env\b printenv find grep awk sed tail head less more base64 tee ssh\b scp telnet ftp tar\b gcc
 		su\b sudo passwd mount nslookup dig\b ifconfig netstat busybox node\b lua\b \?\?\? \w?[\[?*]`) + `)`,
-	`/[?*][\w?*]{0,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
+	`/\?[\w?*]{0,10}/|/\*[a-z?]{1,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
 	`\$(?:\{|\()?(?:home|path|ifs|shell|user|logname|pwd|oldpwd|hostname|hosttype|ostype|machtype|bash|bash_\w+|euid|uid|ppid|random|seconds|shlvl|ps[1-4]|mail|term|lang|editor|ld_preload|ld_library_path|ssh_\w+|http_proxy)\b`,
 	`\$\{ifs`, `\$ifs\$?\d?`, `\$\(\(?[^)]{1,80}\)`, `\$\{[a-z_#!@?*]\w{0,30}(?::|%|#|/|\^|,|@|\})`, `\$[@*](?:\$|[a-z/])`,
-	`\(\) ?\{ ?(?::|_|\w)?;?`, `/dev/(?:tcp|udp|null|zero|stdin|stdout|stderr)\b`, `>&? ?/?(?:dev/|tmp/|var/|etc/)`, `[12]>&[012]`, `\b(?:bash|sh|zsh|ksh|dash) -[cip]\b`, `\b(?:python[\d.]*|perl|ruby|php|node|lua) -[ercm]\b`,
+	`^\(\) ?\{`, `=\(\) ?\{`, `\(\) ?\{ ?(?::|_|\w{1,10}) ?; ?\}`, `/dev/(?:tcp|udp|null|zero|stdin|stdout|stderr)\b`, `>&? ?/?(?:dev/|tmp/|var/|etc/)`, `[12]>&[012]`, `\b(?:bash|sh|zsh|ksh|dash) -[cip]\b`, `\b(?:python[\d.]*|perl|ruby|php|node|lua) -[ercm]\b`,
 	`\b(?:wget|curl) (?:-\w|--?\w|https?:|ftp:|\w+\.\w)`, `\bnc(?:at)? -\w`, `\b(?:chmod|chown) (?:\+|-|\d{3}|[ugoa]+[+=-]|\w+:)`, `\brm -[rf]{1,2}\b`, `\buname -\w`, `\bcat /\w`, `\bls -[a-z]{1,5}\b`, `\becho \$`, `\bping -[cnw] ?\d`, `\bsleep \d{1,3}(?:$|[;|&)])`,
-	`<<< ?\w`, `<\([a-z]`, `\b(?:import|__import__)\b.{0,10}\b(?:os|subprocess|socket|pty)\b`, `\bfind / -`, `\bps -?aux`, `\b(?:apt|apt-get|yum|dnf) (?:-y )?install\b`, `\bsudo -?\w`, `\bmkfifo /`, `\bcrontab -`,
+	`<<< ?\w`, `\b(?:import|__import__)\b.{0,10}\b(?:os|subprocess|socket|pty)\b`, `\bfind / -`, `\bps -?aux`, `\b(?:apt|apt-get|yum|dnf) (?:-y )?install\b`, `\bsudo -?\w`, `\bmkfifo /`, `\bcrontab -`,
 	`\{(?:cat|ls|id|echo|wget|curl|nc|bash|sh|ping),`, `/etc/(?:passwd|shadow|group|hosts|crontab|sudoers)`,
 }
 
@@ -69,14 +87,14 @@ func windows() source {
 }
 
 var windowsCommands = []string{
-	`(?:;|\||&|\n|\() ?(?:` + words(`cmd nslookup netsh netstat ipconfig systeminfo tasklist taskkill whoami xcopy attrib cacls icacls regedit regsvr32
+	`(?:;|\||&|\n) ?(?:` + words(`cmd nslookup netsh netstat ipconfig systeminfo tasklist taskkill whoami xcopy attrib cacls icacls regedit regsvr32
 		rundll32 wmic schtasks certutil bitsadmin mshta cscript wscript powershell pwsh msiexec forfiles findstr tracert pathping telnet tftp
-		vssadmin wevtutil diskpart chkdsk fsutil takeown runas gpresult quser curl wget`) + `)\b`,
+		vssadmin wevtutil diskpart chkdsk fsutil takeown runas gpresult quser curl wget`) + `)(?:\.exe)?` + noName,
 	// Commands that are English words too need an argument that is not.
-	`(?:;|\||&|\n|\() ?(?:` + words(`ping net dir type copy del erase move ren echo reg sc at find more start set ver hostname arp route shutdown ftp format query command tree date time title color print sort`) + `) ?(?:/|\\|%|[a-z]:|\*|-|>|\||&|\d{1,3}\.)`,
+	`(?:;|\||&|\n) ?(?:` + words(`ping net dir type copy del erase move ren echo reg sc at find more start set ver hostname arp route shutdown ftp format query command tree date time title color print sort`) + `) ?(?:/[a-z]\b|\\|%|[a-z]:\\|\*\.|-[a-z]\b|>|\||&&|\d{1,3}\.\d)`,
 	`\bcmd(?:\.exe|32)? ?(?:/|\\)[ckrqvsd]\b`, `\bcommand\.com\b`, `%(?:comspec|systemroot|windir|appdata|programfiles|userprofile|temp|path|username|computername|homedrive|homepath)(?::~-?\d+,-?\d+)?%`,
 	`\b(?:c:|%systemroot%)?\\?(?:windows|winnt)\\(?:system32|syswow64|temp)\b`, `\bnet(?:1)?(?:\.exe)? (?:user|localgroup|group|use|view|share|start|stop|accounts|session)\b`, `\b(?:reg|reg\.exe) (?:query|add|delete|save|export)\b`,
-	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?[%\w"]{1,30}[^=]{0,20}==`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
+	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?(?:%|\[)[^=]{1,20}==`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
 }
 
 var powerShell = []string{
@@ -87,20 +105,30 @@ var powerShell = []string{
 
 func php() source {
 	return source{name: "AWSManagedRulesPHPRuleSet", namespace: "php-app", capacity: 100,
-		rules:       family("PHPHighRiskMethodsVariables", in(phpPatterns, decoded), header, queryString, body, uriPath),
+		rules:       append(family("PHPHighRiskMethodsVariables", in(slices.Concat(phpUploads, phpPatterns), decoded), header), family("PHPHighRiskMethodsVariables", in(phpPatterns, decoded), queryString, body, uriPath)...),
 		description: "Contains rules that block request patterns associated with exploiting vulnerabilities specific to the use of the PHP, including injection of unsafe PHP functions. This can help prevent exploits that allow an attacker to remotely execute code or commands."}
 }
 
+// phpUploads are names of files that a server runs, where a name of a file is all of a value.
+var phpUploads = []string{`(?i)^[\w./\\ -]{0,80}\.\s?(?:php\d{0,3}|phtml?|phar|phps|pht|phpt)[.\s]*$`}
+
 var phpPatterns = []string{
-	`(?i)<\?(?:php\b|=|\s|$)`, `(?i)\[[/\\]?php\]`, `(?i)\{/php\}`, `\) ?\( ?['"]`, `\$ ?\{ ?['$]`, `(?i)filename="?[^"\r\n]{0,100}\.ph(?:p\d?|tml|ar|ps|t)\b`, `(?i)^[\w./\\ -]{0,80}\.(?:php\d?|phtml|phar|phps)\.?$`, `(?i)(?:^|[/\\])sess_[a-z0-9]{20,}$`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
+	`(?i)<\?(?:php\b|=|\s|$)`, `(?i)\[[/\\]?php\]`, `(?i)\{/php\}`, `\) ?\( ?['"]`, `\$ ?\{ ?['$]`, `(?i)filename="?[^"\r\n]{0,100}\.ph(?:p\d?|tml|ar|ps|t)\b`, `(?i)(?:^|[/\\])sess_[a-z0-9]{20,}$`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
 	`(?i)(?:` + words(`fsockopen pfsockopen shell_exec passthru proc_open popen pcntl_exec pcntl_fork call_user_func(?:_array)? create_function preg_replace(?:_callback)? file_get_contents file_put_contents base64_decode base64_encode
 		gzinflate gzuncompress gzdecode str_rot13 phpinfo phpversion php_uname ini_set ini_get_all set_time_limit ob_start assert eval system exec unserialize parse_str extract array_map array_filter array_walk usort uasort uksort
 		move_uploaded_file readfile highlight_file show_source php_strip_whitespace get_defined_vars get_cfg_var getenv putenv symlink chgrp chmod chown unlink mkdir rmdir opendir scandir fopen fwrite fputs fread fgets
 		curl_exec curl_init stream_context_create stream_socket_client mysql_query mysqli_query sqlite_open pg_query var_dump print_r var_export debug_backtrace error_log mb_ereg_replace register_shutdown_function
 		register_tick_function set_error_handler spl_autoload_register iterator_apply forward_static_call(?:_array)? func_get_args apache_setenv posix_getpwuid getmyuid disk_free_space is_callable function_exists include_once require_once bzopen
 		gzopen ftp_connect imap_open bzdecompress substr_replace gethostbyname get_current_user array_diff_ukey array_udiff bin2hex hex2bin convert_uudecode md5_file sha1_file zlib_decode ReflectionFunction simplexml_load_\w+ assert_options`) + `)(?:\(|\s{1,3}\(\s*(?:['"$)]|[a-z_]+\())`,
+	// A comment between the name of a function and its arguments hides the call.
+	`(?i)\b[a-z]\w{2,30}\s*/\*[^*]{0,60}\*/\s*\(`, `(?i)\b[a-z]\w{2,30}\s*(?://|#)[^\n]{0,60}\n\s*\(`,
+	`(?i)\b(?:` + words(`fopen fwrite fputs fread fgets fsockopen pfsockopen unserialize parse_str readfile opendir scandir symlink chgrp chown chmod unlink rmdir mkdir phpinfo usort uasort uksort popen passthru filegroup fileowner fileperms
+		filemtime fileatime fnmatch ftruncate fputcsv gzopen bzopen basename dirname copy tmpfile tempnam glob stat file rename unpack substr str_replace str_repeat ucfirst ucwords strrev strtolower var_dump print_r phpcredits phpversion
+		get_defined_\w+ get_class_\w+ get_object_vars \w+_exists is_\w{3,12} array_\w{3,20} mb_\w{3,20} ob_\w{3,20} session_\w{3,20} mysqli?_\w{3,20} pg_\w{3,20} curl_\w{3,20} stream_\w{3,20} posix_\w{3,20} preg_\w{3,20} iconv_\w{3,20} json_(?:en|de)code`) + `)\s{0,5}\(\s{0,5}(?:\$|['"]|\)|\w+\))`,
+	`^\(\w{3,30}\)\s?\([^)]{1,60}\)`, `\[['"]?\w{3,30}['"]?\]\)?\s?\[\d\]\}?\)?\s?\(`, `(?:\\x[0-9a-fA-F]{2}\w{0,30}){1,8}["']\s?\(`, `(?i)\((?:string|array|object)\)\s?["'{\[]`,
+	`(?i)\b(?:opcache|mbstring|zend|xdebug|suhosin|pcre|phar|fastcgi|ffi)\.[a-z_]{3,40}\s*=`, `(?i)\b(?:memory_limit|max_execution_time|max_input_\w+|unserialize_\w+|display_(?:startup_)?errors|error_reporting|error_(?:pre|ap)pend_string|register_(?:globals|argc_argv)|magic_quotes\w*|post_max_size|upload_(?:max_filesize|tmp_dir)|html_errors|disable_classes|short_open_tag|enable_dl|extension_dir|include_path|doc_root|user_dir|output_(?:handler|buffering)|precision|serialize_precision|engine|variables_order|request_order|implicit_flush|zlib\.output_\w+)\s*=\s*(?:on|off|true|false|\d|['"/])`,
 	`(?i)\$_(?:get|post|request|cookie|server|files|env|session)\b`, `(?i)\$(?:globals|http_(?:get|post|cookie|server|raw)_\w+|argv|argc|php_errormsg)\b`, `(?i)\b(?:allow_url_include|auto_prepend_file|auto_append_file|disable_functions|open_basedir|safe_mode|suhosin\.simulation|cgi\.force_redirect|cgi\.redirect_status_env)\b\s*=`,
-	`(?i)\bO:\d+:"[^"]{1,60}":\d+:\{`, `\$\{?\w{1,30}\}?\((?:\$|['"])`, `(?i)\bphp[-_]?(?:input|filter)\b/?`, `(?i)\b(?:include|require)\s*\(?\s*['"$]`, `(?i)\.ph(?:p\d?|tml|ar|ps|pt)(?:[./]|$).{0,40}\.(?:jpe?g|png|gif|txt)$`, `(?i)\bcallable\b|\b\w{3,30}::__construct`,
+	`(?i)\bO:\d+:"[^"]{1,60}":\d+:\{`, `\$[@$]*[a-zA-Z_{][\w@$.{}-]{0,30}(?:\[[^\]]{1,20}\])?\}?\s?\(\s*(?:['"$@]|\d+\)|\))`, `\$\w{1,30}->\$?\w{1,30}\s?\(`, `\$ {1,30}\{ {0,20}@?\$?[\w.]{1,20} {0,9}\}`, `(?i)\bphp[-_]?(?:input|filter)\b/?`, `(?i)\b(?:include|require)\s*\(?\s*['"$]`, `(?i)\.ph(?:p\d?|tml|ar|ps|pt)(?:[./]|$).{0,40}\.(?:jpe?g|png|gif|txt)$`, `(?i)\bcallable\b|\b\w{3,30}::__construct`,
 }
 
 func adminProtection() source {

@@ -28,6 +28,7 @@ type Regexp struct {
 	source   string
 	re       *regexp.Regexp
 	literals []string
+	demands  []byteSet
 }
 
 // Compile parses the pattern as WAFv2 does. It refuses what has no linear-time
@@ -58,7 +59,7 @@ func Compile(source string) (*Regexp, error) {
 	if err != nil {
 		return nil, fmt.Errorf("pattern %q: %w", source, err)
 	}
-	return &Regexp{source: source, re: re, literals: required(tree)}, nil
+	return &Regexp{source: source, re: re, literals: required(tree), demands: demands(tree)}, nil
 }
 
 // MustCompile is Compile for patterns that are part of the program.
@@ -81,6 +82,11 @@ func (r *Regexp) Literals() []string { return r.literals }
 // is used, and grown, for values with bytes outside ASCII; it may be shared by
 // calls that do not overlap.
 func (r *Regexp) Find(s string, buf *[]byte) (start, end int, ok bool) {
+	for i := range r.demands {
+		if !r.demands[i].in(s) {
+			return 0, 0, false
+		}
+	}
 	if isASCII(s) {
 		if !r.re.MatchString(s) { // far cheaper than finding where
 			return 0, 0, false

@@ -94,6 +94,41 @@ func TestLiterals(t *testing.T) {
 	}
 }
 
+func TestDemands(t *testing.T) {
+	for _, c := range []struct {
+		pattern string
+		want    []string
+	}{
+		{`(?:;|\||&&) ?(?:id|cat)(?:$|[^\w=])`, []string{";|&"}},
+		{`(?i)eval\s*\(\s*['"]`, []string{"(", "\"'"}},
+		{`a(?:b|;)`, nil},
+		{`(?:<x)*>`, []string{">"}},
+		{`(?:<x)+`, []string{"<"}},
+		{`[^a]`, nil},
+		{`#{2,3}`, []string{"#"}},
+		{`#{0,3}`, nil},
+	} {
+		var got []string
+		for _, s := range MustCompile(c.pattern).demands {
+			text := ""
+			for b := range 256 {
+				if s.has(byte(b)) {
+					text += string(rune(b))
+				}
+			}
+			got = append(got, text)
+		}
+		for i := range c.want {
+			w := []byte(c.want[i])
+			slices.Sort(w)
+			c.want[i] = string(w)
+		}
+		if diff := cmp.Diff(c.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", c.pattern, diff)
+		}
+	}
+}
+
 // FuzzCompile checks that what matches contains a required literal, and that bytes are
 // matched as the standard library matches their runes.
 func FuzzCompile(f *testing.F) {
@@ -110,6 +145,9 @@ func FuzzCompile(f *testing.F) {
 		}
 		var buf []byte
 		start, end, ok := re.Find(s, &buf)
+		if ok != re.Match(s, &buf) {
+			t.Fatalf("%q in %q: found %t, matches %t: what it demands is not in each match", p, s, ok, !ok)
+		}
 		if !ok {
 			return
 		}
