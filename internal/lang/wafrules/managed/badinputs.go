@@ -13,7 +13,7 @@ func knownBadInputs() source {
 	rules = append(rules,
 		rule("Host_localhost_HEADER", "Host_Localhost_Header", patterns([]string{`(?i)^(?:localhost|127\.\d+\.\d+\.\d+|\[::1\]|0\.0\.0\.0)(?::\d+)?$`}, single("host"), plain)),
 		rule("PROPFIND_METHOD", "Propfind_Method", patterns([]string{`(?i)^propfind$`}, &wafrules.FieldToMatch{Method: &wafrules.Empty{}}, plain)),
-		rule("ExploitablePaths_URIPATH", "ExploitablePaths_URIPath", patterns(exploitablePaths, uriPath.field, decoded)),
+		rule("ExploitablePaths_URIPATH", "ExploitablePaths_URIPath", anyOf(patterns(exploitablePaths, uriPath.field, decoded), patterns([]string{`(?i)%(?:25)*0[0ad]`}, uriPath.field, plain))),
 	)
 	rules = append(rules, family("Log4JRCE", in(log4j, decoded), header, queryString, body, uriPath)...)
 	rules = append(rules, rule("ReactJSRCE_BODY", "ReactJSRCE_Body", patterns(nodeRCE, body.field, decoded)))
@@ -30,7 +30,7 @@ var javaRCE = []string{
 	`(?i)\bjava\.(?:lang\.(?:runtime|processbuilder|class|system|thread|reflect|object|string(?:bu\w+)?\b|process|integer|number|math|character|boolean|double|float|short|byte|long|throwable|enum|package|module)|io\.\w|net\.url|util\.(?:scanner|arrays|concurrent)|beans\.|rmi\.)`,
 	`(?i)\b(?:processbuilder|unmarshaller|base64data|java\.runtime)\b`, `(?i)\bgetruntime\s*\(?\s*\)?`, `(?i)\bclass\.module\.classloader`, `(?i)\bclass\.classloader\b`, `(?i)\bclassloader\.(?:resources|urls|parent)`,
 	`(?i)\bspring\.cloud\.function\.routing-expression`, `(?i)#(?:context|_memberaccess|application|session|request|attr|parameters|_classresolver|root)\b\s*[\[.=@]`,
-	`(?i)\bxwork\.(?:methodaccessor|denymethodexecution)`, `(?i)@(?:java|ognl|org\.apache)\.[\w.]{1,80}@`, `(?i)\borg\.apache\.(?:commons\.(?:collections|beanutils|fileupload|configuration|io|[\w]{0,20}$)|struts2|xalan|wicket)`,
+	`(?i)\bxwork\.(?:methodaccessor|denymethodexecution)`, `(?i)@(?:java|ognl|org\.apache)\.[\w.]{1,80}@`, `(?i)\borg\.apache\.(?:commons\.(?:collections|beanutils|fileupload|configuration|io)|struts2|xalan|wicket)`, `(?i)\borg\.apache\.(?:commons|struts2?|xalan|wicket|catalina|velocity)\b`,
 	`(?i)\bcom\.(?:sun\.(?:rowset|org\.apache|jndi)|opensymphony\.xwork|mchange|alibaba\.fastjson|caucho)`, `(?i)\b(?:javax\.(?:naming|script|el|management|swing)|org\.(?:springframework|codehaus\.groovy|hibernate|mozilla\.javascript|jboss|python|omg)|net\.sf\.(?:json|ehcache))\.[\w.]{2,}`,
 	`(?i)filename="?[^"\r\n]{0,100}\.(?:jspx?|war|jar)\b`,
 	`(?i)\bt\s*\(\s*(?:java|org|com)\.[\w.]{2,}\s*\)`, `(?i)\b(?:freemarker\.template\.utility\.execute|scriptenginemanager|invokerttransformer|invokertransformer|chainedtransformer|constanttransformer|instantiatetransformer|beancomparator|templatesimpl)\b`,

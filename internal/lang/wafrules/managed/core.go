@@ -8,7 +8,7 @@ func core() source {
 	noAgent := wafrules.Statement{Not: &wafrules.NotStatement{Statement: ptr(longer(single("user-agent"), 0))}}
 	rules := []wafrules.Rule{
 		rule("NoUserAgent_HEADER", "NoUserAgent_Header", noAgent),
-		rule("UserAgent_BadBots_HEADER", "BadBots_Header", patterns(badBots, single("user-agent"), plain)),
+		rule("UserAgent_BadBots_HEADER", "BadBots_Header", anyOf(patterns(badBots, single("user-agent"), plain), patterns(badAgents, single("user-agent"), decoded))),
 		rule("SizeRestrictions_QUERYSTRING", "SizeRestrictions_QueryString", longer(queryString.field, 2048)),
 		rule("SizeRestrictions_Cookie_HEADER", "SizeRestrictions_Cookie_Header", longer(single("cookie"), 10240)),
 		rule("SizeRestrictions_BODY", "SizeRestrictions_Body", longer(bodyText, 8192)),
@@ -32,7 +32,11 @@ var badBots = []string{
 		absinthe bsqlbf sqlninja metis/ pmafind uil2pn prowebwalker webtrends fimap internetspecial springspider
 		toata dragostea datacha0s dav\.pm dominohunter fhscan mysqloit n-stealth netlab360 sysscan webbandit wprecon
 		zaproxy cybeye gootkit golang_scan kiterunner xsser hexometer detectify qualys rapid7 burpcollaborator`) + `)`,
-	`(?i)(?:user-agent: |<script|\$\{jndi|\(\) ?\{|<\?|!entity|javascript:)`, `(?i)[\s;("']on(?:` + words(handlers) + `)[a-z]{0,40}\s*=`,
+}
+
+// badAgents are attacks by way of whoever looks at a list of user agents.
+var badAgents = []string{
+	`(?i)user-agent: `, `(?i)<script`, `(?i)\$\{jndi`, `\(\) ?\{`, `<\?`, `(?i)!entity`, `(?i)javascript:`, `(?i)[\s;("']on(?:` + words(handlers) + `)[a-z]{0,40}\s*=`, `(?i)<[a-z]{1,10}:?script|\bxmlns:`,
 }
 
 // metadataService lists ways to write the address of the cloud's metadata service.
@@ -102,7 +106,7 @@ var scripts = []string{
 	`(?i)\b(?:innerhtml|outerhtml|insertadjacenthtml|fromcharcode|xmlhttprequest|string\.fromcharcode)\b`,
 	`(?i)<!(?:doctype|entity|element|\[cdata\[)`, `(?i)<\?(?:xml-stylesheet|import)`, `(?i)\bstyle\s*=[^>]{0,100}(?:expression|behavior|-moz-binding|url\s*\(\s*['"]?javascript)`,
 	`(?i)\bxmlns:xi\b|<xi:include`, `(?i)!entity\s+%?\s*\w+\s+(?:system|public|["'])`, `(?i)!entity\s*%\s*\w+\s+system`, `(?i)\burl\s?\(\s*javascript`, `(?i)\bvmlframe\b`, `(?i)["']\s?(?:formaction|srcdoc|xlink:href)\s*=`, `(?i)["']on[a-z]{3,45}\s*=`,
-	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
+	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `(?i)\bdocument(?:\s|/\*[^*]{0,40}\*/){0,9}\.(?:\s|/\*[^*]{0,40}\*/){0,9}(?:cookie|write|domain|location)\b`, `(?i)[\r\n]\s{0,4}http/\d(?:\.\d)? \d{3}`, `(?i)(?:^|[\r\n])\s{0,4}(?:get|post|head|put|delete|options|connect|trace|patch)\s{1,4}\S{1,200}\s{1,4}http/\d`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
 	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
 	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
 	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,

@@ -13,6 +13,7 @@ func linux() source {
 }
 
 var linuxFiles = []string{
+	`\.\.[\\/]+\.\.[\\/]`,
 	`(?i)(?:^|[\\/=:\s"'])/?proc/+(?:self|version|\d+|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|partitions|modules|devices)\b`,
 	`(?i)/etc/+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|os-release|security|environment|hostname|inittab|ld\.so|redhat-release|lsb-release|exports|samba)`,
 	`(?i)/var/+(?:log|mail|run|spool)/`, `(?i)/(?:root|home/[\w.-]{1,40})/+\.`, `(?i)/\.(?:ssh|bash_history|bashrc|mysql_history|netrc|aws/credentials)`, `(?i)/dev/(?:tcp|udp|shm|mem|kmem|random|sda)\b`, `(?i)/sys/(?:class|kernel|devices|firmware)/`,
@@ -63,8 +64,8 @@ var unixCommands = []string{
 	separator + " ?(?:" + words(wordCommands) + ") (?:--?[a-z]|/|~|\\$|\\*\\.|\\.{1,2}/)",
 	strong + " ?(?:" + words(wordCommands) + ") ?(?:>|<|\\||;|&&|`|$)",
 	// A command at the beginning, with an option.
-	"^(?:sudo |time |nohup |exec |command )?(?:" + words(commands) + "|" + words(wordCommands) + ") (?:-[a-z]{1,4}\\b|--[a-z]{2,20}\\b)", `^(?:ansible|chef|aa)-\w{3,20}\b`,
-	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias (?:[-+]\w{1,4}\+? )?[\w.'"-]{1,30}=`, `\[\?\]\w|\[\*\]\w|/\w{0,8}\[[a-z]?//`, `\$\[\d+ ?[-+*/%]`, `^~[-+]\d{0,2}$`, `\{,[a-z]{2,12},[\w,-]*\}`, `\{[a-z]{1,12},-[a-z]`, `!-\d{1,3}!-\d`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
+	"(?:^|=)(?:sudo |time |nohup |exec |command )?(?:" + words(commands) + "|" + words(wordCommands) + ") (?:-[a-z]{1,4}\\b|--[a-z]{2,20}\\b)", `(?:^|=)(?:ansible|chef|aa)-\w{3,20}\b`, `(?:^|=)(?:sudo|time|nohup|strace|ltrace|exec|xargs|env|busybox|python[\d.]{0,4}|perl|ruby|bash|nice|timeout) (?:-\w+ )?(?:` + words(commands) + `)(?:$| )`,
+	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias (?:[-+]\w{1,4}\+? )?[\w.'"-]{1,30}=`, `\[\?\]\w|\[\*\]\w|/\w{0,8}\[[a-z]?//`, `\$\[\d+ ?[-+*/%]`, `(?:^|=)~[-+]\d{0,2}(?:$|&)`, `\{,[a-z]{2,12},[\w,-]*\}`, `\{[a-z]{1,12},-[a-z]`, `!-\d{1,3}!-\d`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
 	`(?:/usr)?(?:/local)?/s?bin/(?:` + words(`\w{0,3}sh\b cat ls id\b whoami uname wget curl nc\b ncat python perl ruby php echo chmod chown ps\b kill rm\b cp\b mv\b touch sleep ping env\b printenv find grep awk sed tail head less more base64 tee ssh\b scp telnet ftp tar\b gcc
 		su\b sudo passwd mount nslookup dig\b ifconfig netstat busybox node\b lua\b \?\?\? \w?[\[?*]`) + `)`,
 	`/\?[\w?*]{0,10}/|/\*[a-z?]{1,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
@@ -94,7 +95,7 @@ var windowsCommands = []string{
 	`(?:;|\||&|\n) ?(?:` + words(`ping net dir type copy del erase move ren echo reg sc at find more start set ver hostname arp route shutdown ftp format query command tree date time title color print sort`) + `) ?(?:/[a-z]\b|\\|%|[a-z]:\\|\*\.|-[a-z]\b|>|\||&&|\d{1,3}\.\d)`,
 	`\bcmd(?:\.exe|32)? ?(?:/|\\)[ckrqvsd]\b`, `\bcommand\.com\b`, `%(?:comspec|systemroot|windir|appdata|programfiles|userprofile|temp|path|username|computername|homedrive|homepath)(?::~-?\d+,-?\d+)?%`,
 	`\b(?:c:|%systemroot%)?\\?(?:windows|winnt)\\(?:system32|syswow64|temp)\b`, `\bnet(?:1)?(?:\.exe)? (?:user|localgroup|group|use|view|share|start|stop|accounts|session)\b`, `\b(?:reg|reg\.exe) (?:query|add|delete|save|export)\b`,
-	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?(?:%|\[)[^=]{1,20}==`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
+	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?(?:%|\[|\{%)[^=]{1,20}==`, `\bif /i [^=]{1,40}==`, `\bif (?:not )?\S{1,20} ?== ?\S{1,20} (?:echo|cmd|goto|call|set|del|start|exit|\()`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
 }
 
 var powerShell = []string{
@@ -113,7 +114,8 @@ func php() source {
 var phpUploads = []string{`(?i)^[\w./\\ -]{0,80}\.\s?(?:php\d{0,3}|phtml?|phar|phps|pht|phpt)[.\s]*$`}
 
 var phpPatterns = []string{
-	`(?i)<\?(?:php\b|=|\s|$)`, `(?i)\[[/\\]?php\]`, `(?i)\{/php\}`, `\) ?\( ?['"]`, `\$ ?\{ ?['$]`, `(?i)filename="?[^"\r\n]{0,100}\.ph(?:p\d?|tml|ar|ps|t)\b`, `(?i)(?:^|[/\\])sess_[a-z0-9]{20,}$`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
+	`(?i)(?:_(?:conf|server|session|globals|env)\[\w{1,30}\]|\w{0,30}(?:root|absolute|abs|base|inc|lib|include)_?(?:path|dir)\w{0,10})=(?:https?|ftps?)://`,
+	`(?i)<\?(?:php\b|=|\s|$)`, `(?i)\[[/\\]?php\]`, `(?i)\{/php\}`, `\) ?\( ?['"]`, `\$ ?\{ ?['$]`, `(?i)filename="?[^"\r\n]{0,100}\.\s?ph(?:p\d{0,3}|tml?|ar|ps|t)\b`, `(?i)(?:^|[/\\])sess_[a-z0-9]{20,}$`, `(?i)\b(?:php|phar|expect|zip|glob|ogg|rar|ssh2)://`, `(?i)\bdata:(?:text/plain|application/x-httpd-php)`,
 	`(?i)(?:` + words(`fsockopen pfsockopen shell_exec passthru proc_open popen pcntl_exec pcntl_fork call_user_func(?:_array)? create_function preg_replace(?:_callback)? file_get_contents file_put_contents base64_decode base64_encode
 		gzinflate gzuncompress gzdecode str_rot13 phpinfo phpversion php_uname ini_set ini_get_all set_time_limit ob_start assert eval system exec unserialize parse_str extract array_map array_filter array_walk usort uasort uksort
 		move_uploaded_file readfile highlight_file show_source php_strip_whitespace get_defined_vars get_cfg_var getenv putenv symlink chgrp chmod chown unlink mkdir rmdir opendir scandir fopen fwrite fputs fread fgets
