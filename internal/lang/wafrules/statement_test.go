@@ -39,6 +39,21 @@ func TestByteMatchPositions(t *testing.T) {
 	}
 }
 
+// TestBytesThatAreNotText looks for what is not UTF-8, as the magic bytes of serialized
+// objects.
+func TestBytesThatAreNotText(t *testing.T) {
+	for _, position := range []string{"CONTAINS", "STARTS_WITH"} {
+		statement := `{"ByteMatchStatement":{"SearchString":"rO1C","PositionalConstraint":"` + position + `","FieldToMatch":{"UriPath":{}},"TextTransformations":` + chain("NONE") + `}}`
+		for value, want := range map[string]bool{"\xac\xedB": true, "\xac\xedb": false, "\xac\xecB": false, "\ufffd\ufffdB": false} {
+			r := request("/")
+			r.Path = value
+			if got := matches(t, statement, r); got != want {
+				t.Errorf("%s in %q: got %v, want %v", position, value, got, want)
+			}
+		}
+	}
+}
+
 func TestSizeConstraint(t *testing.T) {
 	for _, c := range []struct {
 		operator string

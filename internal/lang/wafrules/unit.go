@@ -72,12 +72,45 @@ func (b *builder) intern(n unitNode) uint16 {
 	return i
 }
 
-// finish builds the automata.
+// finish builds the automata: one for all components that go through the same chain, since
+// rules look for much the same in each of them and tables are large.
 func (b *builder) finish() *unit {
+	byChain := map[string][]int{}
+	var chains []string // in order: what is compiled must not depend on a map
 	for i := range b.wanted {
-		b.unit.nodes[i].scan = b.wanted[i].build()
+		if b.wanted[i].targets == 0 {
+			continue
+		}
+		n := &b.unit.nodes[i]
+		chain := n.key[len(n.field.key):]
+		if byChain[chain] == nil {
+			chains = append(chains, chain)
+		}
+		byChain[chain] = append(byChain[chain], i)
+	}
+	for _, chain := range chains {
+		b.scanners(byChain[chain])
 	}
 	return b.unit
+}
+
+// scanners gives nodes their scanners, with one automaton for all.
+func (b *builder) scanners(nodes []int) {
+	ids := map[string]uint32{}
+	var literals []string
+	for _, i := range nodes {
+		for _, l := range b.wanted[i].literals {
+			key := lowered(l) // as the automaton compares; exact ones are compared again
+			if _, ok := ids[key]; !ok {
+				ids[key] = uint32(len(literals))
+				literals = append(literals, key)
+			}
+		}
+	}
+	automaton := literal.Build(literals)
+	for _, i := range nodes {
+		b.unit.nodes[i].scan = b.wanted[i].scanner(automaton, len(literals), ids)
+	}
 }
 
 // transformations returns the chain that leads to node n, in order.
@@ -124,16 +157,41 @@ func (p *scanPlan) pattern(re *pattern.Regexp) uint32 {
 	return p.targets - 1
 }
 
-func (p *scanPlan) build() *scanner {
-	if p.targets == 0 {
-		return nil
+// scanner finds what is asked for by an automaton of n literals, which has an id for each.
+func (p *scanPlan) scanner(automaton *literal.Automaton, n int, ids map[string]uint32) *scanner {
+	s := &scanner{automaton: automaton, starts: make([]uint32, n+1), targets: p.targets}
+	for _, l := range p.literals {
+		s.starts[ids[lowered(l)]+1]++
 	}
-	return &scanner{automaton: literal.Build(p.literals), literals: p.details, targets: p.targets}
+	for i := range n {
+		s.starts[i+1] += s.starts[i]
+	}
+	s.literals = make([]scanLiteral, len(p.literals))
+	next := slices.Clone(s.starts)
+	for i, l := range p.literals {
+		id := ids[lowered(l)]
+		s.literals[next[id]] = p.details[i]
+		next[id]++
+	}
+	return s
 }
 
-// A scanner finds all literals of a node in one pass.
+// lowered maps A to Z to lower case and leaves all other bytes alone, valid UTF-8 or not.
+func lowered(s string) string {
+	b := []byte(s)
+	for i, c := range b {
+		if 'A' <= c && c <= 'Z' {
+			b[i] = c + 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// A scanner finds all literals of a node in one pass. Its automaton is shared with other
+// nodes and may know literals that are not looked for here.
 type scanner struct {
 	automaton *literal.Automaton
+	starts    []uint32 // literals[starts[id]:starts[id+1]] is what the literal id means here
 	literals  []scanLiteral
 	targets   uint32
 }
@@ -157,16 +215,15 @@ func (s *scanner) scan(values []string, hits []hit, seen []uint64, stamp uint64)
 				break
 			}
 			for _, id := range a.Outputs(st) {
-				l := &s.literals[id]
-				if seen[l.target] == stamp {
-					continue
-				}
 				start := pos - a.Len(id)
-				if l.exact && v[start:pos] != l.text || l.word && !standsAlone(v, start, pos) {
-					continue
+				for k := s.starts[id]; k < s.starts[id+1]; k++ {
+					l := &s.literals[k]
+					if seen[l.target] == stamp || l.exact && v[start:pos] != l.text || l.word && !standsAlone(v, start, pos) {
+						continue
+					}
+					seen[l.target] = stamp
+					hits = append(hits, hit{l.target, int32(i), int32(start), int32(pos)})
 				}
-				seen[l.target] = stamp
-				hits = append(hits, hit{l.target, int32(i), int32(start), int32(pos)})
 			}
 		}
 	}
