@@ -98,6 +98,8 @@ type PermissionStatement struct {
 type FunctionEvents struct {
 	Retries  *int      `json:"retries,omitempty"` // 0 to 2
 	MaxAge   *int      `json:"maxAge,omitempty"`  // seconds, 60 to 21600
+	Success  string    `json:"success,omitempty"` // ARN of a function that hears of events that were carried out
+	Failure  string    `json:"failure,omitempty"` // ARN of a function or bucket that hears of those that were given up
 	Modified time.Time `json:"modified"`
 }
 

@@ -22,6 +22,7 @@ type Event struct {
 	Request  Request
 	Retries  int           // tries after the first; DefaultRetries by default, 0 to 2
 	MaxAge   time.Duration // 0 means DefaultMaxEventAge
+	Hops     int           // how many functions handed the event on; kept for whoever does so
 }
 
 // A Record is what became of an event, for destinations and dead-letter queues.

@@ -1,8 +1,10 @@
 package server
 
 import (
+	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -17,7 +19,9 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/lambda"
+	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/control/functions"
+	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/objects"
 	"gatehouse/internal/logstore"
 	"gatehouse/internal/runtime"
@@ -62,6 +66,7 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 	s.functions, err = functions.New(ctx, functions.Config{
 		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(data, functionsFolder), Log: s.log,
 		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
+		MayAs: s.functionMay, PutObject: s.putForFunction,
 	})
 	return err
 }
@@ -103,6 +108,42 @@ func (s *Server) functionCredentials(_ context.Context, role, session string) (r
 	}
 	s.functionKeys.add(rs.Key.ID, session, rs.Expires)
 	return runtime.Credentials{AccessKeyID: rs.Key.ID, SecretAccessKey: rs.Key.Secret, SessionToken: rs.Token}, nil
+}
+
+// asFunctionRole is a call that Lambda makes in the name of a function's role.
+func (s *Server) asFunctionRole(role, service string) (*awsapi.Call, error) {
+	p, err := s.identities.ActAs(role, "awslambda_async", "lambda.amazonaws.com", nil)
+	if err != nil {
+		return nil, err
+	}
+	return &awsapi.Call{
+		Account: p.Account, Region: s.config.Region(), Service: service, Identity: identities.IdentityOf(&p), Received: time.Now(), TLS: true,
+	}, nil
+}
+
+// functionMay reports whether a function's role may do an action.
+func (s *Server) functionMay(ctx context.Context, role, service, action, resource string) error {
+	call, err := s.asFunctionRole(role, service)
+	if err != nil {
+		return err
+	}
+	return s.identities.Authorize(ctx, awsapi.Access{Call: call, Action: action, Resource: resource})
+}
+
+// putForFunction writes an object in the name of a function's role.
+func (s *Server) putForFunction(ctx context.Context, role, bucket, key string, body []byte) error {
+	call, err := s.asFunctionRole(role, "s3")
+	if err != nil {
+		return err
+	}
+	if err := s.identities.Authorize(ctx, awsapi.Access{Call: call, Action: "s3:PutObject", Resource: "arn:aws:s3:::" + bucket + "/" + key}); err != nil {
+		return err
+	}
+	length := int64(len(body))
+	_, err = s.objects.PutObject(awsapi.WithCall(ctx, call), &s3.PutObjectInput{
+		Bucket: &bucket, Key: &key, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: &length,
+	})
+	return err
 }
 
 // functionDialer connects functions to the world: wherever integrations may connect to, but

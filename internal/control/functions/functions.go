@@ -38,6 +38,12 @@ type Config struct {
 	// the denial.
 	MayPass func(ctx context.Context, role string) error
 
+	// MayAs reports whether a role may do an action on a resource; the error is the denial.
+	MayAs func(ctx context.Context, role, service, action, resource string) error
+
+	// PutObject writes an object in the name of a role.
+	PutObject func(ctx context.Context, role, bucket, key string, body []byte) error
+
 	// URL is how a function URL with an id is called: "https://ID.lambda-url.REGION.SUFFIX/".
 	URL func(region, id string) string
 
@@ -64,7 +70,7 @@ func New(ctx context.Context, c Config) (*Functions, error) {
 	if err := f.code.tidy(f.neededFolders()); err != nil {
 		return nil, err
 	}
-	f.queue = runtime.NewQueue(c.Runner, f.eventDone)
+	f.queue = runtime.NewQueue(eventCaller{f}, f.eventDone)
 	return f, nil
 }
 
@@ -72,14 +78,6 @@ func New(ctx context.Context, c Config) (*Functions, error) {
 func (f *Functions) Run(ctx context.Context) error {
 	defer f.queue.Close()
 	return f.follow(ctx)
-}
-
-func (f *Functions) eventDone(r runtime.Record) {
-	if r.Reason == "Success" {
-		return
-	}
-	f.Log.Warn("an asynchronous event was given up", "function", r.Event.Function.ARN, "request", r.Event.Request.ID,
-		"reason", r.Reason, "tries", r.Tries, "error", r.Err, "functionError", r.Result.FunctionError)
 }
 
 var (

@@ -15,6 +15,7 @@ import (
 	goruntime "runtime"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -51,7 +52,30 @@ type fixture struct {
 	store     *store.Store
 	python    string
 	objects   map[string][]byte // by bucket/key
+	written   chan object
+	log       logBook
 }
+
+// logBook keeps what is logged.
+type logBook struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBook) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBook) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// object is one that was written for a function.
+type object struct{ bucket, key, body string }
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
@@ -71,7 +95,7 @@ func newFixture(t *testing.T) *fixture {
 			t.Error(err)
 		}
 	})
-	f := &fixture{t: t, runner: runner, store: st, objects: make(map[string][]byte)}
+	f := &fixture{t: t, runner: runner, store: st, objects: make(map[string][]byte), written: make(chan object, 10)}
 	for _, v := range []string{"python3.11", "python3.12", "python3.13", "python3.14"} {
 		if runner.Check(v) == nil {
 			f.python = v
@@ -117,7 +141,7 @@ func (f *fixture) open(runner functions.Runner) *functions.Functions {
 func (f *fixture) openIn(runner functions.Runner, dir string) *functions.Functions {
 	f.t.Helper()
 	fns, err := functions.New(f.t.Context(), functions.Config{
-		Store: f.store, Runner: runner, CodeDir: dir, Log: slog.New(slog.NewTextHandler(f.t.Output(), nil)),
+		Store: f.store, Runner: runner, CodeDir: dir, Log: slog.New(slog.NewTextHandler(&f.log, nil)),
 		ReadObject: func(_ context.Context, bucket, key, _ string, _ int64) ([]byte, error) {
 			if b, ok := f.objects[bucket+"/"+key]; ok {
 				return b, nil
@@ -125,7 +149,17 @@ func (f *fixture) openIn(runner functions.Runner, dir string) *functions.Functio
 			return nil, errors.New("S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
 		},
 		MayPass: func(context.Context, string) error { return nil },
-		URL:     func(region, id string) string { return "https://" + id + ".lambda-url." + region + ".test/" },
+		MayAs: func(_ context.Context, _, _, action, resource string) error {
+			if strings.HasSuffix(resource, ":forbidden") {
+				return errors.New("not authorized to perform " + action)
+			}
+			return nil
+		},
+		PutObject: func(_ context.Context, _, bucket, key string, body []byte) error {
+			f.written <- object{bucket, key, string(body)}
+			return nil
+		},
+		URL: func(region, id string) string { return "https://" + id + ".lambda-url." + region + ".test/" },
 		Credentials: func(_ context.Context, r, session string) (runtime.Credentials, error) {
 			if !strings.HasPrefix(r, role) {
 				return runtime.Credentials{}, errors.New("no such role")

@@ -211,13 +211,11 @@ func (t *target) stream(ctx context.Context, f *Functions, req runtime.Request) 
 }
 
 // event is an asynchronous call with the function's settings for those.
+//
+// The function, version and settings are looked up again at each try and at the end.
 func (t *target) event(req runtime.Request) runtime.Event {
 	e := runtime.Event{Function: t.run, Request: req, Retries: runtime.DefaultRetries}
-	q := t.qualifier
-	if q == "" {
-		q = latest
-	}
-	if s, ok := t.entry.fn.Events[q]; ok {
+	if s, ok := t.entry.fn.Events[eventsOf(t.qualifier)]; ok {
 		if s.Retries != nil {
 			e.Retries = *s.Retries
 		}

@@ -65,8 +65,9 @@ func (f *Functions) setEvents(ctx context.Context, in *lambda.PutFunctionEventIn
 	if err != nil {
 		return nil, err
 	}
-	if d := in.DestinationConfig; d != nil && (d.OnSuccess != nil && d.OnSuccess.Destination != nil || d.OnFailure != nil && d.OnFailure.Destination != nil) {
-		return nil, invalid("DestinationConfig is not supported by Gatehouse: leave it out")
+	success, failure, err := destinations(in.DestinationConfig, functionARN(ctx, name, ""))
+	if err != nil {
+		return nil, err
 	}
 	return change(ctx, f, name, func(tx *store.Tx, fn *model.Function) (*lambda.FunctionEventInvokeConfig, error) {
 		if _, _, err := qualified(ctx, fn, qualifier); err != nil {
@@ -84,6 +85,12 @@ func (f *Functions) setEvents(ctx context.Context, in *lambda.PutFunctionEventIn
 		}
 		if in.MaximumEventAgeInSeconds != nil {
 			e.MaxAge = opt.Of(int(*in.MaximumEventAgeInSeconds))
+		}
+		if success != nil {
+			e.Success = *success
+		}
+		if failure != nil {
+			e.Failure = *failure
 		}
 		e.Modified = tx.Now()
 		if fn.Events == nil {
@@ -109,7 +116,9 @@ func noEvents(ctx context.Context, name, qualifier string) error {
 func eventConfig(ctx context.Context, name, qualifier string, e model.FunctionEvents) *lambda.FunctionEventInvokeConfig {
 	out := &lambda.FunctionEventInvokeConfig{
 		FunctionArn: opt.Of(functionARN(ctx, name, qualifier)), LastModified: &e.Modified,
-		DestinationConfig: &lambda.DestinationConfig{OnSuccess: &lambda.OnSuccess{}, OnFailure: &lambda.OnFailure{}},
+		DestinationConfig: &lambda.DestinationConfig{
+			OnSuccess: &lambda.OnSuccess{Destination: opt.NonZero(e.Success)}, OnFailure: &lambda.OnFailure{Destination: opt.NonZero(e.Failure)},
+		},
 	}
 	if e.Retries != nil {
 		out.MaximumRetryAttempts = opt.Of(int32(*e.Retries))
@@ -137,6 +146,19 @@ func (f *Functions) GetFunctionEventInvokeConfig(ctx context.Context, in *lambda
 			return nil, noEvents(ctx, name, q)
 		}
 		return eventConfig(ctx, name, q, e), nil
+	})
+}
+
+// ListFunctionEventInvokeConfigs lists the settings of asynchronous calls of all qualifiers.
+func (f *Functions) ListFunctionEventInvokeConfigs(ctx context.Context, in *lambda.ListFunctionEventInvokeConfigsInput) (*lambda.ListFunctionEventInvokeConfigsOutput, error) {
+	return show(ctx, f, in.FunctionName, nil, func(fn *model.Function, _ *model.FunctionVersion, _ string) *lambda.ListFunctionEventInvokeConfigsOutput {
+		list := []lambda.FunctionEventInvokeConfig{}
+		for _, q := range slices.Sorted(maps.Keys(fn.Events)) {
+			list = append(list, *eventConfig(ctx, fn.Name, q, fn.Events[q]))
+		}
+		out := new(lambda.ListFunctionEventInvokeConfigsOutput)
+		out.FunctionEventInvokeConfigs, out.NextMarker = page(list, in.Marker, in.MaxItems, 50, func(c lambda.FunctionEventInvokeConfig) string { return *c.FunctionArn })
+		return out
 	})
 }
 
