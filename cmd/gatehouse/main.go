@@ -39,6 +39,7 @@ var commands = []command{
 	{"serve", "run the gateway", serve},
 	{"check", "do what start-up does and report every problem; change nothing", check},
 	{"env", "print export lines that point AWS clients here", env},
+	{"import", "take over APIs from OpenAPI documents or a live account", importAPIs},
 	{"backup", "write a backup of the store to a file", backup},
 	{"restore", "fill an empty data folder from a backup", restore},
 	{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},

@@ -70,7 +70,9 @@ func (x *exporter) document() (Tree, error) {
 		if len(schemes) > 0 {
 			components.add("securitySchemes", schemes)
 		}
-		x.root.add("components", components)
+		if len(components) > 0 {
+			x.root.add("components", components)
+		}
 	} else {
 		if len(schemes) > 0 {
 			x.root.add("securityDefinitions", schemes)
