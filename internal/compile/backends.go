@@ -32,6 +32,9 @@ type Backends struct {
 	// Roots are the authorities that HTTPS backends are held to; nil means the system's.
 	Roots *backendtls.Roots
 
+	// Services says where AWS services are called.
+	Services Services
+
 	// Links has the VPC links of the stage's account and region, by id.
 	Links map[string]model.VPCLink
 }
@@ -39,7 +42,7 @@ type Backends struct {
 // backends reads what the integrations of a stage of u need. certificate is the stage's
 // client certificate: an id, an ACM ARN, or "" for none.
 func (c *Compiler) backends(tx *store.Tx, u unit, certificate string, snapshot *model.Snapshot) (Backends, error) {
-	out := Backends{Roots: c.BackendRoots}
+	out := Backends{Roots: c.BackendRoots, Services: c.Services}
 	var err error
 	if out.Client, err = c.clientCertificate(tx, u, certificate); err != nil {
 		return out, err

@@ -32,6 +32,9 @@ type Compiler struct {
 	// BackendRoots are the authorities that HTTPS backends are held to; nil means the system's.
 	BackendRoots *backendtls.Roots
 
+	// Services says where AWS integrations lead.
+	Services Services
+
 	// Publish is called with each new plan, from one goroutine. When it returns, requests
 	// are served with the plan.
 	Publish func(*plan.Plan)

@@ -82,20 +82,22 @@ func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with 
 	case plan.HTTP, plan.HTTPProxy:
 		compileAddress(s, i, out, with)
 	case plan.AWS, plan.AWSProxy:
-		compileService(s, r, m, out)
+		compileService(s, r, m, out, with)
 	}
 	return out, compileResponses(i, out)
 }
 
 // compileService finds what an AWS or AWS_PROXY integration calls. What cannot be called
 // answers as the service does; it is no reason not to compile.
-func compileService(s *plan.Stage, r *model.Resource, m *model.Method, out *plan.Integration) {
+func compileService(s *plan.Stage, r *model.Resource, m *model.Method, out *plan.Integration, with Backends) {
 	u, err := awsuri.Parse(expression.ResolveStageVariables(m.Integration.URI, variablesOf(s)))
 	if err != nil {
 		out.Broken = brokenFunction
 		return
 	}
-	compileFunction(s, r, m.HTTPMethod, m.Integration, u, out)
+	if !compileFunction(s, r, m.HTTPMethod, m.Integration, u, out) {
+		compileAWSCall(s, r, m.HTTPMethod, m.Integration, u, out, with)
+	}
 }
 
 // refusedHeader reports whether a mapping onto the header fails every request of an

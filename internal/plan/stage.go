@@ -201,6 +201,10 @@ type Integration struct {
 	URI        *expression.URI  // path and query of the backend, HTTP types
 	FixedURI   string           // the same when it has no placeholder
 
+	// Service is what an AWS integration calls that has no Function; else nil. Target, URI and
+	// FixedURI are its endpoint's.
+	Service *Service
+
 	// Function is the Lambda function that answers; nil for all but AWS and AWSProxy, and
 	// for those that call another service.
 	Function *Function
