@@ -148,7 +148,7 @@ type Endpoint struct {
 	Own    bool   // Gatehouse itself serves it
 	AWS    bool   // AWS's own endpoint: nothing was configured
 	Scheme string // http or https
-	Host   string // with the port, when it has one
+	Host   string // with the port, when it has one; of Own, AWS's name of the service, for logs
 	Prefix string // of the path; "" or "/x", without a slash at its end
 }
 
@@ -175,7 +175,7 @@ func (e Endpoints) Resolve(u awsuri.URI, own func(signing string) bool) (Endpoin
 	}
 	switch text {
 	case Own:
-		return Endpoint{Own: true, Scheme: "http", Host: "localhost"}, nil
+		return Endpoint{Own: true, Scheme: "https", Host: u.Host()}, nil
 	case "":
 		host := u.Host()
 		if p := protocolOf(u); p.global {

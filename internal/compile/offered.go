@@ -2,7 +2,6 @@ package compile
 
 import (
 	"gatehouse/internal/model"
-	"gatehouse/internal/plan"
 )
 
 // stageRefusal names a setting of the whole stage that no step enforces yet, "" when there
@@ -12,14 +11,6 @@ func stageRefusal(st model.Stage, snapshot model.Snapshot) string {
 	switch {
 	case snapshot.API.EndpointConfiguration.Type() == "PRIVATE":
 		return "private endpoints are not offered yet"
-	}
-	return ""
-}
-
-// serviceRefusal refuses AWS integrations with anything but a function.
-func serviceRefusal(i *plan.Integration) string {
-	if (i.Type == plan.AWS || i.Type == plan.AWSProxy) && i.Function == nil && i.Broken == "" {
-		return "AWS integrations with other services than Lambda are not offered yet"
 	}
 	return ""
 }

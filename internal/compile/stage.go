@@ -176,9 +176,6 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 	}
 	var err error
 	out.Integration, err = compileIntegration(s, r, m, with)
-	if err == nil && out.Refusal == "" {
-		out.Refusal = serviceRefusal(out.Integration)
-	}
 	return out, err
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"net/netip"
 	"net/url"
@@ -10,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gatehouse/internal/awscall"
 )
 
 // Off is the address of a port that is closed.
@@ -39,6 +42,12 @@ func (c *Config) Check() error {
 	p.url("counters", c.Counters, "redis", "rediss", "valkey", "valkeys")
 	p.want(slices.Contains([]string{"auto", "on", "off"}, c.ControlInvoke), "control-invoke", c.ControlInvoke, "auto, on or off")
 	p.want((c.RootAccessKeyID == "") == (c.RootSecretAccessKey == ""), "root-access-key-id", c.RootAccessKeyID, "both root-access-key-id and root-secret-access-key, or neither")
+	for _, name := range slices.Sorted(maps.Keys(c.AWS.Endpoints)) {
+		want := awscall.Check(c.AWS.Endpoints[name])
+		p.want(want == "", "aws.endpoints."+name, c.AWS.Endpoints[name], want)
+	}
+	p.want((c.AWS.AccessKeyID == "") == (c.AWS.SecretAccessKey == ""), "aws.access-key-id", c.AWS.AccessKeyID, "both access-key-id and secret-access-key, or neither")
+	p.want(c.AWS.AccessKeyID == "" || c.AWS.Profile == "", "aws.profile", c.AWS.Profile, "a profile or access-key-id, not both")
 	p.want(c.Functions.Sandbox == "" || c.Functions.Sandbox == "none", "functions.sandbox", c.Functions.Sandbox, "none, or nothing")
 	p.functionRoutes(c.Functions.Routes)
 	p.want(c.Quotas == "" || c.Quotas == "aws", "quotas", c.Quotas, "aws, or nothing")

@@ -93,6 +93,9 @@ type Config struct {
 	// Backends says how integrations talk with backends.
 	Backends Backends `yaml:"backends"`
 
+	// AWS says where integrations of type AWS go, and with which keys.
+	AWS AWS `yaml:"aws"`
+
 	// Functions says how Lambda functions are run.
 	Functions Functions `yaml:"functions"`
 
@@ -142,6 +145,24 @@ type Backends struct {
 	// CABundle is a PEM file of the authorities that HTTPS backends are held to, instead of
 	// the system's. It is read when Gatehouse starts. Default: the system's.
 	CABundle string `yaml:"ca-bundle" env:"BACKENDS_CA_BUNDLE"`
+}
+
+// AWS says where integrations of type AWS go, and with which keys.
+type AWS struct {
+	// Endpoints are URLs by service, as integration URIs name it ("sqs", "runtime.sagemaker"),
+	// with "*" for all others; {service} and {region} are replaced in them, and "gatehouse"
+	// means Gatehouse itself. Calls there are signed with keys that Gatehouse's own STS made
+	// for the integration's role. Default: Gatehouse itself for the services that it serves,
+	// s3 among them, and AWS for all others.
+	Endpoints map[string]string `yaml:"endpoints"`
+
+	// Profile, or AccessKeyID with SecretAccessKey and SessionToken, are keys of AWS with
+	// which the roles of integrations are assumed there, for calls to AWS's own endpoints.
+	// Default: what AWS's usual chain of credentials finds.
+	Profile         string `yaml:"profile" env:"AWS_INTEGRATIONS_PROFILE"`
+	AccessKeyID     string `yaml:"access-key-id"`
+	SecretAccessKey Secret `yaml:"secret-access-key"`
+	SessionToken    Secret `yaml:"session-token"`
 }
 
 // Functions says how Lambda functions are run.

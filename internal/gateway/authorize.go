@@ -75,6 +75,7 @@ func (x *exchange) authenticate(ctx context.Context) error {
 	}
 	x.caller = &result.Credential.Principal
 	x.accessKey = result.AccessKeyID
+	x.signer = sigv4.SigningKey{AccessKeyID: result.AccessKeyID, Secret: result.Credential.Secret, Token: result.SessionToken}
 	return nil
 }
 

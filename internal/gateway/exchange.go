@@ -44,7 +44,8 @@ type exchange struct {
 
 	caller    *sigv4.Principal // who signed; nil for everyone else
 	accessKey string
-	auth      authorized // what the method's authorizer said
+	signer    sigv4.SigningKey // who signed, to sign for; empty for everyone else
+	auth      authorized       // what the method's authorizer said
 
 	key        string // API key of a method that requires one
 	grant      meter.Grant

@@ -40,6 +40,9 @@ type Gateway struct {
 	// Functions is called by Lambda integrations and authorizers.
 	Functions invoke.Invoker
 
+	// Services is asked by AWS integrations with other services than Lambda.
+	Services Services
+
 	// PlainDomains serves domains without mutual TLS on the plain listener too.
 	PlainDomains bool
 

@@ -53,6 +53,9 @@ func (x *exchange) integrate(ctx context.Context) error {
 	case plan.AWSProxy:
 		return x.answerFromFunction(ctx, i)
 	case plan.AWS:
+		if i.Service != nil {
+			return x.callService(ctx, i)
+		}
 		return x.callFunction(ctx, i)
 	}
 	return notOffered("integration type")

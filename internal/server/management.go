@@ -45,7 +45,7 @@ func (s *Server) Services() []schema.Bound {
 		apigateway.Bind(&apiGateway{
 			RestAPIs: &restapis.RestAPIs{
 				Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds()), Steering: s.steering, Endpoint: s.endpoint,
-				Tester: &methodTester{s.compiler, s.gateway},
+				Tester: &methodTester{s.compiler, s.gateway}, MayPass: s.mayPassToGateway,
 			},
 			ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},

@@ -217,6 +217,8 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.gateway.Functions = s.Invoker()
 	s.functionURLs = s.functionURLHandler()
 	s.api = s.managementAPI()
+	s.compiler.Services = s.awsEndpoints()
+	s.gateway.Services = &awsServices{s: s}
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
 	}

@@ -37,6 +37,9 @@ func (s *RestAPIs) CreateAuthorizer(ctx context.Context, in *apigateway.CreateAu
 		if err := checkNewAuthorizer(tx, owner, a); err != nil {
 			return nil, err
 		}
+		if err := s.mayPass(ctx, a.AuthorizerCredentials); err != nil {
+			return nil, err
+		}
 		return wireAuthorizer(a), authorizers.Create(tx, owner, a.ID, a)
 	})
 }
@@ -191,6 +194,9 @@ func (s *RestAPIs) UpdateAuthorizer(ctx context.Context, in *apigateway.UpdateAu
 			}
 		}
 		if err := checkNewAuthorizer(tx, owner, it.Value); err != nil {
+			return nil, err
+		}
+		if err := s.mayPass(ctx, it.Value.AuthorizerCredentials); err != nil {
 			return nil, err
 		}
 		if err := checkAuthorizerUsers(tx, owner, it.Value); err != nil {

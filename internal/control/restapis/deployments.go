@@ -35,7 +35,7 @@ func (s *RestAPIs) CreateDeployment(ctx context.Context, in *apigateway.CreateDe
 			return nil, err
 		}
 		if opt.Value(in.StageName) != "" {
-			if err := s.deployTo(tx, owner, d.ID, in); err != nil {
+			if err := s.deployTo(ctx, tx, owner, d.ID, in); err != nil {
 				return nil, err
 			}
 		}
@@ -99,13 +99,16 @@ func summary(s model.Snapshot) map[string]map[string]model.MethodSnapshot {
 }
 
 // deployTo creates or moves the stage that CreateDeployment names.
-func (s *RestAPIs) deployTo(tx *store.Tx, owner store.Scope, deployment string, in *apigateway.CreateDeploymentInput) error {
+func (s *RestAPIs) deployTo(ctx context.Context, tx *store.Tx, owner store.Scope, deployment string, in *apigateway.CreateDeploymentInput) error {
 	name := *in.StageName
 	it, err := stages.Item(tx, owner, name)
 	switch {
 	case err == nil:
 		moveStage(&it.Value, deployment, in)
 		if err := checkStage(it.Value); err != nil {
+			return err
+		}
+		if err := s.mayPassVariables(ctx, tx, owner, it.Value); err != nil {
 			return err
 		}
 		it.Value.LastUpdatedDate = operation.Now(tx)
@@ -122,6 +125,9 @@ func (s *RestAPIs) deployTo(tx *store.Tx, owner store.Scope, deployment string, 
 	st.TracingEnabled = opt.Value(in.TracingEnabled)
 	setCacheCluster(&st, opt.Value(in.CacheClusterEnabled), opt.Text(in.CacheClusterSize))
 	if err := checkStage(st); err != nil {
+		return err
+	}
+	if err := s.mayPassVariables(ctx, tx, owner, st); err != nil {
 		return err
 	}
 	return stages.Create(tx, owner, name, st)

@@ -123,6 +123,14 @@ func (s *RestAPIs) PutRestApi(ctx context.Context, in *apigateway.PutRestApiInpu
 
 // apply brings a document into the store, whole or not at all.
 func (s *RestAPIs) apply(ctx context.Context, tx *store.Tx, api model.RestAPI, i *importer) (*apigateway.RestApi, error) {
+	if err := s.mayPassAll(ctx, i.doc.Resources); err != nil {
+		return nil, err
+	}
+	for _, a := range i.doc.Authorizers {
+		if err := s.mayPass(ctx, a.AuthorizerCredentials); err != nil {
+			return nil, err
+		}
+	}
 	i.apis, i.tx, i.scope, i.owner = s, tx, operation.Scope(ctx), operation.Scope(ctx).Of(api.ID)
 	i.problems, i.warnings = slices.Clone(i.doc.Problems), slices.Clone(i.doc.Warnings)
 	for _, step := range []func(*model.RestAPI) error{

@@ -35,6 +35,9 @@ func (s *RestAPIs) PutIntegration(ctx context.Context, in *apigateway.PutIntegra
 		if err := s.checkIntegration(tx, operation.Scope(ctx), m, i); err != nil {
 			return err
 		}
+		if err := s.mayPass(ctx, i.Credentials); err != nil {
+			return err
+		}
 		m.Integration = i
 		out = wireIntegration(i)
 		return nil
@@ -267,6 +270,9 @@ func (s *RestAPIs) UpdateIntegration(ctx context.Context, in *apigateway.UpdateI
 			}
 		}
 		normaliseIntegration(m.Integration)
+		if err := s.mayPass(ctx, m.Integration.Credentials); err != nil {
+			return err // also when they stay: where the role's power goes may change
+		}
 		out = wireIntegration(m.Integration)
 		return s.checkIntegration(tx, operation.Scope(ctx), m, m.Integration)
 	})

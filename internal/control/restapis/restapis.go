@@ -23,6 +23,10 @@ type RestAPIs struct {
 	// Steering judges changes of tags that steer; nil lets all through.
 	Steering tags.Guard
 
+	// MayPass reports whether the caller of ctx may hand a role to API Gateway; the error is
+	// the denial. nil lets all do so.
+	MayPass func(ctx context.Context, role string) error
+
 	// Endpoint returns the host of an API's default endpoint, with a port unless it is 443:
 	// exports and SDKs name it. nil gives the service's own names.
 	Endpoint func(api, region string) string

@@ -112,6 +112,9 @@ func (s *RestAPIs) CreateStage(ctx context.Context, in *apigateway.CreateStageIn
 		if err := checkStageRefs(tx, owner, st); err != nil {
 			return nil, err
 		}
+		if err := s.mayPassVariables(ctx, tx, owner, st); err != nil {
+			return nil, err
+		}
 		err := stages.Create(tx, owner, st.StageName, st)
 		if errors.Is(err, store.ErrExists) {
 			return nil, apigateway.ConflictException("Stage already exists")
@@ -203,6 +206,11 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 		}
 		if err := checkStageRefs(tx, operation.Scope(ctx).Of(*in.RestApiId), it.Value); err != nil {
 			return nil, err
+		}
+		if choosesRoles(in.PatchOperations) {
+			if err := s.mayPassVariables(ctx, tx, operation.Scope(ctx).Of(*in.RestApiId), it.Value); err != nil {
+				return nil, err
+			}
 		}
 		if err := noteClientCertificate(tx, it.Key, before, it.Value.ClientCertificateID); err != nil {
 			return nil, err

@@ -76,6 +76,9 @@ func (s *RestAPIs) TestInvokeMethod(ctx context.Context, in *apigateway.TestInvo
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayPassNamed(ctx, t.Draft, t.Variables); err != nil {
+		return nil, err
+	}
 	path := t.Draft.Resources[0].Path
 	if p := opt.Value(in.PathWithQueryString); p != "" {
 		path = p

@@ -67,6 +67,9 @@ func (s *RestAPIs) TestInvokeAuthorizer(ctx context.Context, in *apigateway.Test
 	if err != nil {
 		return nil, err
 	}
+	if err := s.mayPassNamed(ctx, model.Snapshot{Authorizers: []model.Authorizer{t.Authorizer}}, t.Variables); err != nil {
+		return nil, err
+	}
 	r, err := s.Tester.TestAuthorizer(ctx, t)
 	if err != nil {
 		return nil, err
