@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/http"
 	"net/url"
@@ -111,7 +112,7 @@ func (l *liveWriter) wait() {
 		ctx, cancel := context.WithTimeout(context.WithoutCancel(l.r.Context()), liveWithin)
 		defer cancel()
 		revision, err := l.s.revision(ctx)
-		if err != nil || l.s.compiler.Wait(ctx, revision) != nil {
+		if err != nil || errors.Join(l.s.compiler.Wait(ctx, revision), l.s.certificates.Wait(ctx, revision)) != nil {
 			l.s.log.Warn("a call is answered before its effect is served", "revision", revision)
 		}
 	})

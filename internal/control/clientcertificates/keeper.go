@@ -30,6 +30,10 @@ type Keeper struct {
 	passing sync.Mutex // held by one pass at a time
 	warned  map[store.Key]time.Duration
 	table   atomic.Pointer[map[string]Published]
+
+	mu       sync.Mutex
+	revision int64         // up to which changes are published
+	advanced chan struct{} // closed when revision grows
 }
 
 // retryAfter is how long the keeper waits when the store cannot be read or written.
@@ -64,28 +68,23 @@ func (k *Keeper) Run(ctx context.Context) error {
 	}
 }
 
-// watch signals changes of client certificates until ctx ends.
+// watch passes after each change of a client certificate, until ctx ends, and signals so.
 func (k *Keeper) watch(ctx context.Context, changed chan<- struct{}) {
-	signal := func() {
-		select {
-		case changed <- struct{}{}:
-		default:
-		}
-	}
 	for ctx.Err() == nil {
 		var revision int64
 		err := k.Store.View(ctx, func(tx *store.Tx) error { revision = tx.Revision(); return nil })
 		if err == nil {
-			signal() // what came before the watch began
+			err = k.passed(ctx, revision, changed) // what came before the watch began
+		}
+		if err == nil {
 			for commit, werr := range k.Store.Watch(ctx, revision) {
 				if err = werr; err != nil {
 					break
 				}
-				for _, c := range commit.Changes {
-					if c.Key.Kind == model.KindClientCertificate {
-						signal()
-						break
-					}
+				if !touches(commit) {
+					k.reached(commit.Revision)
+				} else if err = k.passed(ctx, commit.Revision, changed); err != nil {
+					break
 				}
 			}
 		}
@@ -97,6 +96,59 @@ func (k *Keeper) watch(ctx context.Context, changed chan<- struct{}) {
 			case <-ctx.Done():
 			case <-time.After(retryAfter):
 			}
+		}
+	}
+}
+
+func touches(c store.Commit) bool {
+	for _, change := range c.Changes {
+		if change.Key.Kind == model.KindClientCertificate {
+			return true
+		}
+	}
+	return false
+}
+
+// passed passes, notes that what is published is that of a revision, and has Run look at its
+// timer again.
+func (k *Keeper) passed(ctx context.Context, revision int64, changed chan<- struct{}) error {
+	if _, err := k.Pass(ctx); err != nil {
+		return err
+	}
+	k.reached(revision)
+	select {
+	case changed <- struct{}{}:
+	default:
+	}
+	return nil
+}
+
+func (k *Keeper) reached(revision int64) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.revision = max(k.revision, revision)
+	if k.advanced != nil {
+		close(k.advanced)
+		k.advanced = nil
+	}
+}
+
+// Wait returns when what is published holds all changes up to revision, or with ctx's error.
+func (k *Keeper) Wait(ctx context.Context, revision int64) error {
+	for {
+		k.mu.Lock()
+		if k.advanced == nil {
+			k.advanced = make(chan struct{})
+		}
+		done, next := k.revision >= revision, k.advanced
+		k.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return ctx.Err()
 		}
 	}
 }
