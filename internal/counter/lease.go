@@ -25,8 +25,9 @@ import (
 // for up to coldPatience, also when the server is slow: without one the answer would be a
 // refusal that nobody earned. With the server away, a lease that is used up means refusal.
 const (
-	patience      = time.Millisecond       // added to a request at most when the server is slow
-	coldPatience  = 100 * time.Millisecond // for a quota's first lease
+	patience      = time.Millisecond       // a request waits for a bucket's lease at most
+	warmPatience  = time.Millisecond       // for more units of a quota when the server is slow
+	coldPatience  = 100 * time.Millisecond // for units otherwise
 	dryPause      = 50 * time.Millisecond  // between asks for a bucket that the server has emptied
 	drySpell      = 200 * time.Millisecond // the same for quotas
 	idleAfter     = time.Second            // a lease that nobody uses is given back

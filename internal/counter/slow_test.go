@@ -2,6 +2,8 @@ package counter_test
 
 import (
 	"context"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -54,6 +56,41 @@ func TestQuotaWithAFarServer(t *testing.T) {
 		}
 		if q.Spend(clock.Now()) {
 			t.Error("a unit too many was admitted")
+		}
+		cancel()
+		if err := <-ended; err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Many requests that meet a quota without a lease all wait for units, not only as many as
+// the first settlement brings.
+func TestFirstRequestsAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		clock := counter.NewCoarse()
+		defer clock.Stop()
+		s := openSet(t, counter.Options{Clock: clock, Server: &farServer{delay: 5 * time.Millisecond, left: 1000}, Node: "n"})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		go func() { ended <- s.Run(ctx, time.Second) }()
+		q := s.Quota("q", counter.Allowance{Limit: 1000, Period: counter.Month})
+		for round := range 5 {
+			var refused atomic.Int64
+			var wg sync.WaitGroup
+			for i := range 100 {
+				wg.Go(func() {
+					time.Sleep(time.Duration(i%7) * time.Millisecond)
+					if !q.Spend(clock.Now()) {
+						refused.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if n := refused.Load(); n > 0 {
+				t.Errorf("round %d: %d of 100 were refused with %d units left", round, n, 1000-100*round)
+			}
+			time.Sleep(3 * time.Second) // the lease is given back
 		}
 		cancel()
 		if err := <-ended; err != nil {

@@ -1,6 +1,9 @@
 package counter
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+	"time"
+)
 
 // unitLease is the account of one period of a quota with the server.
 type unitLease struct {
@@ -47,16 +50,26 @@ func (u *unitLease) spend(now Instant) (ok, gone bool) {
 		u.ask()
 		return false, false
 	}
-	switch condition := u.set.condition(); {
-	case condition == away:
-		u.ask()
-		return false, false
-	case condition == well, !u.warm.Load():
-		u.await(coldPatience)
-	default:
-		u.await(patience)
+	patience := coldPatience
+	if u.warm.Load() && u.set.condition() == slow {
+		patience = warmPatience
 	}
-	return u.account.spend(), false
+	// A settlement may bring fewer units than there are requests that wait: as long as the
+	// server has more, those that got none wait for the next.
+	for end := time.Now().Add(patience); u.set.condition() != away; {
+		u.await(time.Until(end))
+		if u.account.spend() {
+			return true, false
+		}
+		if u.hand.Load() < 0 {
+			return false, true
+		}
+		if now.Mono < u.dryUntil.Load() || !time.Now().Before(end) {
+			return false, false
+		}
+	}
+	u.ask()
+	return false, false
 }
 
 func (u *unitLease) visible() int64 { return max(0, u.hand.Load()) }
