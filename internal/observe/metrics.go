@@ -31,7 +31,6 @@ type Metrics struct {
 	cache    *prometheus.CounterVec
 	days     *prometheus.GaugeVec
 	registry *prometheus.Registry
-	held     certificates
 
 	series sync.Map // *plan.Stage to *stageSeries: children are resolved once per stage
 }
@@ -73,7 +72,7 @@ func NewMetrics() *Metrics {
 		revision: prometheus.NewGauge(prometheus.GaugeOpts{Name: "gatehouse_plan_revision", Help: "Store revision of the plan that is served."}),
 		days:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatehouse_certificate_expiry_timestamp_seconds", Help: "When a domain's certificate ends, in Unix seconds."}, []string{"domain"}),
 	}
-	r.MustRegister(&m.held, m.clients, m.cache, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	r.MustRegister(m.clients, m.cache, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 	return m
 }
@@ -138,7 +137,6 @@ func (m *Metrics) Refused(_ *message.Conn, status int, reason string) {
 // Plan tells which plan is served, and forgets what belongs to stages that are not in it.
 func (m *Metrics) Plan(p *plan.Plan) {
 	m.revision.Set(float64(p.Revision))
-	m.held.plan.Store(p)
 	forgetStages(&m.series, p)
 	m.days.Reset()
 	for d := range p.Domains {

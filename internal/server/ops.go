@@ -30,6 +30,8 @@ func (s *Server) operations(w http.ResponseWriter, r *http.Request) {
 		s.backup(w, r)
 	case name == "truststore" && isRead(r):
 		s.planTrustStore(w, r)
+	case name == "certificates" && isRead(r):
+		s.showRadar(w, r)
 	case name == "truststore" && r.Method == http.MethodPost:
 		s.rollTrustStore(w, r)
 	case name == "revocation" && isRead(r):

@@ -252,6 +252,7 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 	if s.challenges != nil {
 		s.terminator.Challenge = s.challenges.certificate
 	}
+	s.radarMetrics()
 	s.plain = &edge.Listener{Kind: message.PlainListener, HTTP1: s.engine, Logger: s.log}
 	s.secure = &edge.Listener{Kind: message.TLSListener, HTTP1: s.engine, HTTP2: s.h2, TLS: s.terminator, Logger: s.log}
 	s.applyListeners(s.config)
@@ -300,6 +301,7 @@ func (s *Server) Run(ctx context.Context) error {
 	run("revocation", s.revocation.run)
 	run("followed objects", s.follower.run)
 	run("certificates", s.acm.Run)
+	run("expiry", s.watchExpiry)
 	run("seen clients", s.keepClients)
 	run("identities", s.identities.Run)
 	run("tokens", s.tokens.Run)

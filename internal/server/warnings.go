@@ -24,7 +24,7 @@ func (s *Server) warnings(ctx context.Context) []string {
 	}); err != nil {
 		out = append(out, "weakened controls cannot be read: "+err.Error())
 	}
-	return append(out, s.expiryWarnings(time.Now())...)
+	return append(out, s.expiryWarnings(ctx, time.Now())...)
 }
 
 // planWarnings are those that the plan itself tells: also gatehouse check prints them.
@@ -83,5 +83,3 @@ func appendWeakenings(out []string, tx *store.Tx, now time.Time) ([]string, erro
 	}
 	return out, nil
 }
-
-func (s *Server) expiryWarnings(time.Time) []string { return nil }

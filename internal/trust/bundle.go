@@ -257,6 +257,15 @@ func (b *Bundle) IsAnchor(cert *x509.Certificate) bool {
 // ID names the content in logs and ticket key derivation: the digest in hexadecimal.
 func (b *Bundle) ID() string { return hex.EncodeToString(b.SHA256[:]) }
 
+// Issuer returns a certificate's issuer, written as Subject does.
+func Issuer(cert *x509.Certificate) string {
+	n, err := dn.Parse(cert.RawIssuer)
+	if err != nil {
+		return cert.Issuer.String()
+	}
+	return n.RFC4514()
+}
+
 // Subject returns a certificate's subject most specific first, as warnings write it.
 func Subject(cert *x509.Certificate) string {
 	n, err := dn.Parse(cert.RawSubject)

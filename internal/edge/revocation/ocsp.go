@@ -29,10 +29,11 @@ type responders struct {
 	mu       sync.Mutex
 	new, old map[string]answer // two generations
 	flights  map[string]*flight
+	told     map[string]*ResponderReport // by address
 }
 
 func newResponders(m *Manager) *responders {
-	return &responders{m: m, slots: make(chan struct{}, maxQuestions), new: map[string]answer{}, flights: map[string]*flight{}}
+	return &responders{m: m, slots: make(chan struct{}, maxQuestions), new: map[string]answer{}, flights: map[string]*flight{}, told: map[string]*ResponderReport{}}
 }
 
 // An answer is a remembered finding. It is refreshed ahead of its end when it is asked for.
@@ -146,6 +147,7 @@ func (r *responders) find(ctx context.Context, id ocsp.ID, q question) answer {
 	var errs []error
 	for _, u := range q.urls[:min(len(q.urls), maxTries)] {
 		resp, err := r.exchange(ctx, u, id, q)
+		r.tell(u, q, resp, err)
 		if err == nil {
 			return r.answerOf(resp, q)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"gatehouse/internal/trust/crl"
+	"gatehouse/internal/trust/ocsp"
 )
 
 // A Report tells an operator what a domain's revocation data is (reference mutual-tls.md
@@ -41,6 +42,54 @@ type ListReport struct {
 	NextUpdate time.Time `json:"nextUpdate"`
 	Entries    int       `json:"entries"`
 	Delta      bool      `json:"delta"`
+}
+
+// A ResponderReport is about one OCSP responder that was asked.
+type ResponderReport struct {
+	URL     string    `json:"url"`
+	Foreign bool      `json:"foreign"` // the address was taken from a certificate
+	Asked   int64     `json:"asked"`
+	Failed  int64     `json:"failed"`
+	Error   string    `json:"error"` // of the last question, "" when it was answered
+	Last    time.Time `json:"last"`  // answer that could be relied upon; zero without one
+	Until   time.Time `json:"until"` // when the last answer is to be replaced
+}
+
+// maxResponders bounds the responders that are reported: certificates name them.
+const maxResponders = 1000
+
+// tell notes the outcome of a question.
+func (r *responders) tell(u string, q question, resp *ocsp.Response, err error) {
+	now := r.m.opts.Now()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := r.told[u]
+	if t == nil {
+		if len(r.told) >= maxResponders {
+			return
+		}
+		t = &ResponderReport{URL: u, Foreign: q.foreign}
+		r.told[u] = t
+	}
+	t.Asked++
+	if err != nil {
+		t.Failed++
+		t.Error = err.Error()
+		return
+	}
+	t.Error, t.Last, t.Until = "", now, resp.Expires(q.maxAge)
+}
+
+// Responders returns the responders that were asked since start, by address.
+func (m *Manager) Responders() []ResponderReport {
+	m.ocsp.mu.Lock()
+	defer m.ocsp.mu.Unlock()
+	var out []ResponderReport
+	for _, t := range m.ocsp.told {
+		out = append(out, *t)
+	}
+	slices.SortFunc(out, func(a, b ResponderReport) int { return cmp.Compare(a.URL, b.URL) })
+	return out
 }
 
 // Reports returns the state of all domains, sorted by name.
