@@ -84,7 +84,7 @@ func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with 
 	case plan.AWS, plan.AWSProxy:
 		compileService(s, r, m, out, with)
 	}
-	return out, compileResponses(i, out)
+	return out, compileResponses(m, out)
 }
 
 // compileService finds what an AWS or AWS_PROXY integration calls. What cannot be called
@@ -145,8 +145,11 @@ func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration, 
 	}
 }
 
-// compileResponses compiles the integration responses in order of their status codes.
-func compileResponses(i *model.Integration, out *plan.Integration) error {
+// compileResponses compiles the integration responses in order of their status codes. Header
+// fields that the method response does not declare (any more) are not answered
+// (routing-and-integrations, section 7).
+func compileResponses(m *model.Method, out *plan.Integration) error {
+	i := m.Integration
 	for _, code := range slices.Sorted(maps.Keys(i.IntegrationResponses)) {
 		r := i.IntegrationResponses[code]
 		status, err := strconv.Atoi(code)
@@ -155,11 +158,14 @@ func compileResponses(i *model.Integration, out *plan.Integration) error {
 		}
 		c := &plan.IntegrationResponse{Status: status, ContentHandling: contentHandlings[r.ContentHandling]}
 		for _, key := range slices.Sorted(maps.Keys(r.ResponseParameters)) {
-			m, err := expression.ParseResponseMapping(key, r.ResponseParameters[key], nil)
+			if d := m.MethodResponses[code]; d != nil && !has(d.ResponseParameters, key) {
+				continue
+			}
+			to, err := expression.ParseResponseMapping(key, r.ResponseParameters[key], nil)
 			if err != nil {
 				return fmt.Errorf("integration response %s: %w", code, err)
 			}
-			mapped, err := withPath(m)
+			mapped, err := withPath(to)
 			if err != nil {
 				return fmt.Errorf("integration response %s: %s: %w", code, key, err)
 			}
@@ -191,3 +197,5 @@ func compileResponses(i *model.Integration, out *plan.Integration) error {
 	}
 	return nil
 }
+
+func has(m map[string]bool, key string) bool { _, ok := m[key]; return ok }

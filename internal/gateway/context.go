@@ -271,9 +271,9 @@ func (x *exchange) parameter(source expression.Source, name string) (string, boo
 		vs := allQuery(x.req.RawQuery, name)
 		return strings.Join(vs, ","), len(vs) > 0
 	case expression.Header:
-		return lastHeader(x.req.Header, name)
+		return x.lastHeader(name)
 	case expression.MultiHeader:
-		vs := allHeaders(x.req.Header, name)
+		vs := x.allHeaders(name)
 		return strings.Join(vs, ","), len(vs) > 0
 	}
 	return "", false
@@ -281,24 +281,29 @@ func (x *exchange) parameter(source expression.Source, name string) (string, boo
 
 // lastHeader returns the value of the last line called name, case included, unless it is
 // one that mappings never see.
-func lastHeader(h message.Header, name string) (string, bool) {
+func (x *exchange) lastHeader(name string) (string, bool) {
+	h := x.req.Header
 	for i := len(h) - 1; i >= 0; i-- {
 		if h[i].Name == name || sameLower(h[i].Name, name) {
-			return h[i].Value, !hiddenHeader(h[i].Name)
+			return h[i].Value, !x.unmapped(h[i])
 		}
 	}
 	return "", false
 }
 
-func allHeaders(h message.Header, name string) []string {
+func (x *exchange) allHeaders(name string) []string {
 	var vs []string
-	for i := range h {
-		if (h[i].Name == name || sameLower(h[i].Name, name)) && !hiddenHeader(name) {
-			vs = append(vs, h[i].Value)
+	for _, f := range x.req.Header {
+		if (f.Name == name || sameLower(f.Name, name)) && !x.unmapped(f) {
+			vs = append(vs, f.Value)
 		}
 	}
 	return vs
 }
+
+// unmapped reports whether a field ends at the gateway: those of the connection, and the
+// caller's signature (routing-and-integrations, section 6.1).
+func (x *exchange) unmapped(f message.Field) bool { return hiddenHeader(f.Name) || x.isCredential(f) }
 
 // sameLower lets a name that arrived in lower case, as all do over HTTP/2, stand for name:
 // the case that its client chose is not known.

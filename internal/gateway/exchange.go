@@ -105,7 +105,7 @@ func (x *exchange) run(ctx context.Context) {
 		err = x.inspect() // web ACL
 	}
 	if err == nil {
-		err = x.route() // resource and method
+		err = x.route(ctx) // resource and method
 	}
 	if err == nil {
 		err = x.offered() // refuses what needs a step that does not exist

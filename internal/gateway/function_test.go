@@ -323,8 +323,12 @@ func mappedTo(responses map[string]*model.IntegrationResponse) *model.Method {
 	m.Integration.Type = "AWS"
 	m.Integration.IntegrationResponses = responses
 	m.MethodResponses = map[string]*model.MethodResponse{}
-	for code := range responses {
-		m.MethodResponses[code] = &model.MethodResponse{StatusCode: code}
+	for code, r := range responses {
+		declared := map[string]bool{}
+		for key := range r.ResponseParameters {
+			declared[key] = false
+		}
+		m.MethodResponses[code] = &model.MethodResponse{StatusCode: code, ResponseParameters: declared}
 	}
 	return m
 }

@@ -22,6 +22,7 @@ var proxyRequest = map[string]fate{
 	"connection": drop, "content-encoding": drop, "content-length": drop, "content-md5": drop, "expect": drop, "host": drop,
 	"keep-alive": drop, "max-forwards": drop, "proxy-authenticate": drop, "proxy-authorization": drop, "proxy-connection": drop,
 	"server": drop, "te": drop, "trailer": drop, "transfer-encoding": drop, "upgrade": drop, "via": drop, "www-authenticate": drop,
+	"x-http-method-override":   drop, // it was for the gateway; whoever wants it there maps it (section 1)
 	"x-amzn-apigateway-api-id": drop, "x-amzn-trace-id": drop, "x-forwarded-for": drop, "x-forwarded-port": drop, "x-forwarded-proto": drop,
 }
 

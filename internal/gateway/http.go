@@ -187,11 +187,15 @@ func (x *exchange) proxyHeader(req *upstream.Request) {
 func (x *exchange) isCredential(f message.Field) bool {
 	switch {
 	case message.EqualName(f.Name, "Authorization"):
-		return x.method.Authorization == plan.AuthorizeIAM || strings.HasPrefix(f.Value, "AWS4-HMAC-SHA256")
+		return x.signedMethod() || strings.HasPrefix(f.Value, "AWS4-HMAC-SHA256")
 	case message.EqualName(f.Name, "X-Amz-Security-Token"):
-		return x.method.Authorization == plan.AuthorizeIAM
+		return x.signedMethod()
 	}
 	return false
+}
+
+func (x *exchange) signedMethod() bool {
+	return x.method != nil && x.method.Authorization == plan.AuthorizeIAM
 }
 
 // addForwarded tells the backend who called, and how (routing-and-integrations, section 6.4).

@@ -62,9 +62,16 @@ func (x *exchange) integrate(ctx context.Context) error {
 }
 
 // contentType returns the media type of the request's body without parameters;
-// application/json when the client named none.
+// application/json when the client named none. Of several the last counts, as in mappings
+// and events: whoever validates the body and whoever reads it must mean the same.
 func (x *exchange) contentType() string {
-	return mediaTypeOf(x.req.Header.Get("Content-Type"))
+	h := x.req.Header
+	for i := len(h) - 1; i >= 0; i-- {
+		if message.EqualName(h[i].Name, "Content-Type") {
+			return mediaTypeOf(h[i].Value)
+		}
+	}
+	return mediaTypeOf("")
 }
 
 func mediaTypeOf(value string) string {

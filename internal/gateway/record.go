@@ -89,6 +89,6 @@ func (x *exchange) attribute() {
 		return
 	}
 	if x.domain = x.plan.Host(x.host).Domain; x.domain != nil && x.arriveByMapping() == nil {
-		x.route()
+		x.match()
 	}
 }

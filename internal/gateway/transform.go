@@ -192,42 +192,49 @@ func (p templateParameters) Parameter(place expression.Source, name string) (str
 // All implements mapping.Parameters: each name once, with its last value.
 func (p templateParameters) All(place expression.Source) iter.Seq2[string, string] {
 	return func(yield func(string, string) bool) {
-		var names []string
-		seen := func(name string) bool {
-			for _, n := range names {
-				if n == name {
-					return true
-				}
-			}
-			names = append(names, name)
-			return false
-		}
-		switch place {
-		case expression.Path:
-			for _, param := range p.x.params.All() {
-				if !yield(param.Name, unescapePath(param.Value)) {
-					return
-				}
-			}
-		case expression.Query:
-			for raw := range pairs(p.x.req.RawQuery) {
-				name := unescapeQuery(raw)
-				if seen(name) {
-					continue
-				}
-				if v, ok := p.x.parameter(place, name); ok && !yield(name, v) {
-					return
-				}
-			}
-		case expression.Header:
-			for _, f := range p.x.req.Header {
-				if seen(strings.ToLower(f.Name)) {
-					continue
-				}
-				if v, ok := p.x.parameter(place, f.Name); ok && !yield(f.Name, v) {
-					return
-				}
+		for _, f := range p.list(place) {
+			if !yield(f.Name, f.Value) {
+				return
 			}
 		}
 	}
+}
+
+// list returns the parameters of a place, each name once where it came first. Its cost is
+// linear: a query string may have thousands of names.
+func (p templateParameters) list(place expression.Source) message.Header {
+	l := lastValues{at: map[string]int{}}
+	switch place {
+	case expression.Path:
+		for _, param := range p.x.params.All() {
+			l.set(param.Name, param.Name, unescapePath(param.Value))
+		}
+	case expression.Query:
+		for name, value := range pairs(p.x.req.RawQuery) {
+			name = unescapeQuery(name)
+			l.set(name, name, unescapeQuery(value))
+		}
+	case expression.Header:
+		for _, f := range p.x.req.Header {
+			if !p.x.unmapped(f) {
+				l.set(strings.ToLower(f.Name), f.Name, f.Value)
+			}
+		}
+	}
+	return l.fields
+}
+
+// lastValues keeps the last value of each key, in the order in which keys came first.
+type lastValues struct {
+	at     map[string]int
+	fields message.Header
+}
+
+func (l *lastValues) set(key, name, value string) {
+	if i, ok := l.at[key]; ok {
+		l.fields[i].Value = value
+		return
+	}
+	l.at[key] = len(l.fields)
+	l.fields.Add(name, value)
 }

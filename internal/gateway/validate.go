@@ -3,8 +3,10 @@ package gateway
 import (
 	"strings"
 
+	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/jsonschema"
 	"gatehouse/internal/lang/ojson"
+	"gatehouse/internal/message"
 	"gatehouse/internal/plan"
 )
 
@@ -29,7 +31,7 @@ func (x *exchange) validate() error {
 func (x *exchange) checkParameters(required []plan.Parameter) error {
 	var missing []string
 	for _, p := range required {
-		if v, ok := x.parameter(p.Place, p.Name); !ok || strings.TrimSpace(v) == "" {
+		if !x.given(p) {
 			missing = append(missing, p.Name)
 		}
 	}
@@ -38,6 +40,16 @@ func (x *exchange) checkParameters(required []plan.Parameter) error {
 	}
 	return &Refusal{Type: plan.BadRequestParameters, Message: "Missing required request parameters: [" + strings.Join(missing, ", ") + "]",
 		Kind: "BadRequestException", Executing: true, Reason: "missing-parameters"}
+}
+
+// given reports whether a parameter is there and not blank. A signature is there, though
+// mappings do not see it.
+func (x *exchange) given(p plan.Parameter) bool {
+	v, ok := x.parameter(p.Place, p.Name)
+	if !ok && p.Place == expression.Header && message.EqualName(p.Name, "Authorization") {
+		v = x.req.Header.Get("Authorization")
+	}
+	return strings.TrimSpace(v) != ""
 }
 
 // checkBody holds the body against the model for its content type. Without a body there is
