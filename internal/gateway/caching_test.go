@@ -52,7 +52,7 @@ func TestCacheKeys(t *testing.T) {
 		if err := x.arrive(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if err := x.route(); err != nil {
+		if err := x.route(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		return string(x.appendCacheKey(nil, x.method.Caching))
