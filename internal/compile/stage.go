@@ -165,6 +165,7 @@ func compileMethod(s *plan.Stage, st model.Stage, r *model.Resource, m *model.Me
 		Responses:     map[int]bool{},
 		Log:           logLevel(setting),
 		DataTrace:     setting.DataTraceEnabled,
+		Metrics:       setting.MetricsEnabled,
 	}
 	for code := range m.MethodResponses {
 		if n, err := strconv.Atoi(code); err == nil {

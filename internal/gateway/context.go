@@ -36,8 +36,11 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	case variable.Path:
 		return x.appendContextPath(dst), true
 	case variable.ErrorMessageString:
-		if x.refusal == nil || x.refusal.Null {
-			return append(dst, "null"...), x.refusal != nil
+		switch {
+		case x.refusal == nil:
+			return dst, false
+		case x.refusal.Null:
+			return append(dst, "null"...), true
 		}
 		return appendJSON(dst, x.refusal.Message), true
 	case variable.Status:

@@ -31,6 +31,7 @@ type Metrics struct {
 	cache    *prometheus.CounterVec
 	days     *prometheus.GaugeVec
 	registry *prometheus.Registry
+	methods  *methods
 
 	series sync.Map // *plan.Stage to *stageSeries: children are resolved once per stage
 }
@@ -73,6 +74,7 @@ func NewMetrics() *Metrics {
 		days:     prometheus.NewGaugeVec(prometheus.GaugeOpts{Name: "gatehouse_certificate_expiry_timestamp_seconds", Help: "When a domain's certificate ends, in Unix seconds."}, []string{"domain"}),
 	}
 	r.MustRegister(m.clients, m.cache, m.requests, m.latency, m.backend, m.refusals, m.engine, m.revision, m.days, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.methods = newMethods(r, buckets)
 	m.handler = promhttp.HandlerFor(r, promhttp.HandlerOpts{})
 	return m
 }
@@ -98,6 +100,7 @@ func (m *Metrics) Done(r *gateway.Record) {
 	if r.Client != nil && r.Client.Refusal != nil {
 		m.clients.WithLabelValues(r.Client.Refusal.Reason.Code()).Inc()
 	}
+	m.methods.done(r)
 	s := m.of(r.Stage)
 	s.latency.Observe(r.Latency.Seconds())
 	if r.IntegrationStatus != 0 {

@@ -148,6 +148,9 @@ type Method struct {
 	// Caching keeps the method's answers; nil does not.
 	Caching *Caching
 
+	// Metrics has requests of the method counted by themselves, beside the stage's.
+	Metrics bool
+
 	Log LogLevel
 	// DataTrace adds headers and bodies to the execution log.
 	DataTrace bool
