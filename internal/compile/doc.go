@@ -4,6 +4,6 @@
 // good version serving and is reported by Problems until it does.
 //
 // The compiler is also where Gatehouse keeps its word that nothing is silently ignored: what
-// a method or stage is configured with and no step enforces marks it as refused
-// (offered.go).
+// a method is configured with and no step can enforce (an authorizer that is not there, say)
+// marks it as refused (plan.Method.Refusal).
 package compile

@@ -73,9 +73,6 @@ func describe(s *plan.Stage) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "stage %s/%s of %q in %s, account %s, deployment %s\n", s.API.ID, s.Name, s.APIName, s.API.Region, s.Account, s.DeploymentID)
 	line := func(format string, args ...any) { fmt.Fprintf(&b, format+"\n", args...) }
-	if s.Refusal != "" {
-		line("  refused: %s", s.Refusal)
-	}
 	if s.DefaultEndpointDisabled {
 		line("  default endpoint disabled")
 	}

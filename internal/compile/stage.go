@@ -90,7 +90,6 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		Variables:               st.Variables,
 		Binary:                  snapshot.API.BinaryMediaTypes,
 		ExecutionGroup:          "API-Gateway-Execution-Logs_" + snapshot.API.ID + "/" + st.StageName,
-		Refusal:                 stageRefusal(st, snapshot),
 		ClientCertificateID:     st.ClientCertificateID,
 		Client:                  with.Client,
 		KeyFromAuthorizer:       snapshot.API.APIKeySource == "AUTHORIZER",

@@ -62,6 +62,7 @@ func (c *Config) Check() error {
 		p.want(false, "acme.directory", c.ACME.Directory, "an https URL")
 	}
 	p.want((c.ACME.KeyID == "") == (c.ACME.MACKey == ""), "acme.key-id", c.ACME.KeyID, "both acme.key-id and acme.mac-key, or neither")
+	p.vpcEndpoints(c.VPCEndpoints)
 	p.limits(c.Limits)
 	p.want(slices.Contains([]string{"debug", "info", "warn", "error"}, c.Log.Level), "log.level", c.Log.Level, "debug, info, warn or error")
 	p.want(slices.Contains([]string{"text", "json"}, c.Log.Format), "log.format", c.Log.Format, "text or json")
@@ -152,6 +153,25 @@ func (p *problems) networks(setting string, list []string) {
 	}
 }
 
+func (p *problems) vpcEndpoints(endpoints []VPCEndpoint) {
+	seen := map[string]bool{}
+	for i, e := range endpoints {
+		at := fmt.Sprintf("vpc-endpoints[%d].", i)
+		p.want(isResourceID(e.ID, "vpce-"), at+"id", e.ID, "vpce- with lower-case letters and digits")
+		p.want(!seen[e.ID], at+"id", e.ID, "each endpoint once")
+		seen[e.ID] = true
+		p.want(isResourceID(e.VPC, "vpc-"), at+"vpc", e.VPC, "vpc- with lower-case letters and digits")
+		p.address(at+"address", e.Address, false)
+		p.networks(at+"proxy-protocol", e.ProxyProtocol)
+	}
+}
+
+// isResourceID reports whether s is an id with a prefix, such as vpc-0a1b2c3d.
+func isResourceID(s, prefix string) bool {
+	rest, ok := strings.CutPrefix(s, prefix)
+	return ok && rest != "" && strings.Trim(rest, "0123456789abcdefghijklmnopqrstuvwxyz") == ""
+}
+
 func (p *problems) userPools(pools []UserPool) {
 	seen := map[string]bool{}
 	for i, u := range pools {
@@ -200,6 +220,9 @@ func (p *problems) dev(c *Config) {
 		if a.addr != "" && a.addr != Off {
 			p.want(IsLoopback(a.addr), a.setting, a.addr, "a loopback address, since --dev accepts any credentials")
 		}
+	}
+	for i, e := range c.VPCEndpoints {
+		p.want(IsLoopback(e.Address), fmt.Sprintf("vpc-endpoints[%d].address", i), e.Address, "a loopback address, since --dev accepts any credentials")
 	}
 	p.want(c.Store == "", "store", c.Store, "nothing, since --dev keeps throw-away state in its data folder")
 	p.want(c.Counters == "", "counters", c.Counters, "nothing, since --dev counts in memory")

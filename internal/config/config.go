@@ -87,6 +87,13 @@ type Config struct {
 	// with a PROXY protocol header; from other networks such a header is refused.
 	ProxyProtocol ProxyProtocol `yaml:"proxy-protocol"`
 
+	// VPCEndpoints are listeners that stand for interface VPC endpoints: private APIs are
+	// reached through them alone, and they lead to private APIs alone. Each has id
+	// ("vpce-…"), vpc ("vpc-…"), address (host:port, HTTPS), policy (a file with the endpoint's
+	// policy; without one everything is allowed) and proxy-protocol (as for the data ports).
+	// Default: none.
+	VPCEndpoints []VPCEndpoint `yaml:"vpc-endpoints"`
+
 	// Egress rules where integrations and fetches may connect to.
 	Egress Egress `yaml:"egress"`
 
@@ -121,6 +128,15 @@ type Config struct {
 
 	// Quotas set to "aws" restores AWS's quotas on numbers of resources. Default: unlimited.
 	Quotas string `yaml:"quotas" env:"QUOTAS"`
+}
+
+// A VPCEndpoint is a listener that stands for an interface VPC endpoint.
+type VPCEndpoint struct {
+	ID            string   `yaml:"id"`
+	VPC           string   `yaml:"vpc"`
+	Address       string   `yaml:"address"`
+	Policy        string   `yaml:"policy"`
+	ProxyProtocol []string `yaml:"proxy-protocol"`
 }
 
 // ProxyProtocol lists the networks, in CIDR form, that speak the PROXY protocol.

@@ -52,8 +52,10 @@ func (s Settings) withDefaults() *Settings {
 
 // A Listener serves one kind of data socket. Its fields must be set before Serve.
 type Listener struct {
-	Kind  message.Listener
-	HTTP1 Engine
+	Kind message.Listener
+	// Endpoint names the VPC endpoint that the listener stands for; "" for public ports.
+	Endpoint string
+	HTTP1    Engine
 	// TLS is nil for plain listeners, which speak HTTP/1 only.
 	TLS *Terminator
 	// HTTP2 serves connections that chose "h2".
@@ -197,7 +199,7 @@ func sleep(ctx context.Context, d time.Duration) bool {
 // admit starts the life of an accepted connection, when there is room.
 func (l *Listener) admit(ctx context.Context, nc net.Conn) {
 	l.stats.accepted.Add(1)
-	c := &conn{l: l, raw: nc, info: &message.Conn{Listener: l.Kind, Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr())}}
+	c := &conn{l: l, raw: nc, info: &message.Conn{Listener: l.Kind, Endpoint: l.Endpoint, Remote: addrPort(nc.RemoteAddr()), Local: addrPort(nc.LocalAddr())}}
 	if l.stats.open.Add(1) > int64(l.current().MaxConns) {
 		l.stats.open.Add(-1)
 		nc.Close()

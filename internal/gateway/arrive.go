@@ -28,6 +28,9 @@ func (x *exchange) arrive(ctx context.Context) error {
 	if err := x.checkConnection(ctx, target); err != nil {
 		return err
 	}
+	if x.req.Conn.Endpoint != "" {
+		return x.arriveByEndpoint()
+	}
 	switch {
 	case target.Domain != nil:
 		x.domain = target.Domain
@@ -77,6 +80,9 @@ func (x *exchange) arriveByMapping() error {
 func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) error {
 	if s == nil {
 		return errNoStage
+	}
+	if err := x.checkPrivate(s); err != nil {
+		return err
 	}
 	x.stage, x.path = x.release(s), path
 	if byDefaultEndpoint && s.DefaultEndpointDisabled {

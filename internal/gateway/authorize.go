@@ -29,12 +29,16 @@ const anonymous = "anonymous"
 // (authorizers, section 4.2). A method of type NONE without a resource policy costs nothing.
 func (x *exchange) authorize(ctx context.Context) error {
 	policy := x.stage.Policy
-	switch x.method.Authorization {
-	case plan.AuthorizeIAM:
+	if x.method.Authorization == plan.AuthorizeIAM {
 		if err := x.authenticate(ctx); err != nil {
 			return err
 		}
 		return x.authorizeCaller(policy)
+	}
+	if err := x.authorizeByEndpoint(nil); err != nil {
+		return err
+	}
+	switch x.method.Authorization {
 	case plan.AuthorizeLambda:
 		return x.authorizeByLambda(ctx, policy)
 	case plan.AuthorizeUserPool:
@@ -110,6 +114,9 @@ func (x *exchange) authorizeCaller(policy *iampolicy.Policy) error {
 	set.Resource = policy
 	set.CrossAccount = x.caller.Account != x.stage.Account
 	principal := &iampolicy.Principal{ARN: x.caller.ARN, Account: x.caller.Account, RoleARN: x.caller.RoleARN, ID: x.caller.ID}
+	if err := x.authorizeByEndpoint(principal); err != nil {
+		return err
+	}
 	return x.refuseUnless(set.Decide(x.question(principal)), principal.ARN)
 }
 
@@ -123,9 +130,14 @@ func (x *exchange) refuseUnless(d iampolicy.Decision, who string) error {
 	if d.Effect == iampolicy.Allow {
 		return nil
 	}
+	return x.accessDenied(who, "policy-"+strings.ReplaceAll(strings.ToLower(d.Effect.String()), " ", "-"), d.Reason(invokeAction))
+}
+
+// accessDenied is the refusal of who by a policy (request-lifecycle, section 4.3).
+func (x *exchange) accessDenied(who, reason, suffix string) *Refusal {
 	return &Refusal{
-		Type: plan.AccessDenied, Kind: "AccessDeniedException", Reason: "policy-" + strings.ReplaceAll(strings.ToLower(d.Effect.String()), " ", "-"),
-		Message: "User: " + who + " is not authorized to perform: " + invokeAction + " on resource: " + x.methodARN(masked(x.stage.Account)) + d.Reason(invokeAction),
+		Type: plan.AccessDenied, Kind: "AccessDeniedException", Reason: reason,
+		Message: "User: " + who + " is not authorized to perform: " + invokeAction + " on resource: " + x.methodARN(masked(x.stage.Account)) + suffix,
 	}
 }
 
@@ -151,6 +163,9 @@ func (k conditionKeys) Value(name string) iampolicy.Value {
 	x := k.x
 	switch name {
 	case "aws:sourceip":
+		if x.endpoint != nil {
+			return iampolicy.Value{}
+		}
 		return iampolicy.Addr(x.req.Conn.Remote.Addr())
 	case "aws:securetransport":
 		return iampolicy.Bool(x.req.Conn.TLS != nil)
@@ -162,6 +177,9 @@ func (k conditionKeys) Value(name string) iampolicy.Value {
 		return present(x.req.Header.Get("User-Agent"))
 	case "aws:referer":
 		return present(x.req.Header.Get("Referer"))
+	}
+	if x.endpoint != nil && strings.Contains(name, "vpc") {
+		return k.vpcKey(name)
 	}
 	if v := k.caller(name); v != "" {
 		return iampolicy.Text(v)

@@ -131,6 +131,14 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		return x.transferMode(), true
 	case variable.IdentityAPIKeyID:
 		return x.grant.KeyID, true
+	case variable.VPCID, variable.VPCEID:
+		if x.endpoint == nil {
+			return "", true
+		}
+		if id == variable.VPCID {
+			return x.endpoint.VPC, true
+		}
+		return x.endpoint.ID, true
 	case variable.XRayTraceID:
 		return x.trace.root, true
 	case variable.IntegrationError:

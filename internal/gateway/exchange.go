@@ -27,15 +27,16 @@ type exchange struct {
 	test        bool              // a Test: there is no client
 	testContext map[string]string // values of $context that a test of an authorizer gives
 
-	host   string // normalised
-	verb   string // the request's method, or what overrides it
-	domain *plan.Domain
-	client *trust.Verdict // of mutual TLS; nil on other domains
-	stage  *plan.Stage
-	method *plan.Method
-	params plan.Params
-	path   string // what follows stage or base path, raw
-	base   string // base path of the mapping, without slashes
+	host     string // normalised
+	verb     string // the request's method, or what overrides it
+	domain   *plan.Domain
+	endpoint *Endpoint      // VPC endpoint that the request came by; nil on public ways
+	client   *trust.Verdict // of mutual TLS; nil on other domains
+	stage    *plan.Stage
+	method   *plan.Method
+	params   plan.Params
+	path     string // what follows stage or base path, raw
+	base     string // base path of the mapping, without slashes
 
 	requestID  string
 	extendedID string
@@ -194,12 +195,9 @@ func (x *exchange) refuse(err error) {
 	x.render(r)
 }
 
-// offered refuses methods and stages that are configured with something that this
+// offered refuses methods that are configured with something that this
 // version does not do.
 func (x *exchange) offered() error {
-	if why := x.stage.Refusal; why != "" {
-		return notOffered(why)
-	}
 	if why := x.method.Refusal; why != "" {
 		return notOffered(why)
 	}

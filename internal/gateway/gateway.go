@@ -31,6 +31,9 @@ type Gateway struct {
 	ExecuteAPI sigv4.Service
 	Logger     *slog.Logger
 
+	// Endpoints are the VPC endpoints, by id.
+	Endpoints map[string]*Endpoint
+
 	// Tokens verifies the tokens of user pools.
 	Tokens Tokens
 

@@ -89,8 +89,13 @@ func (p Proto) String() string {
 // shared by all requests of the connection and read-only but for Trust.
 type Conn struct {
 	Listener Listener
-	Remote   netip.AddrPort // the client, after a PROXY protocol header
-	Local    netip.AddrPort // our side of the socket
+
+	// Endpoint is the VPC endpoint whose listener accepted the connection, "vpce-…"; "" for
+	// the public ports.
+	Endpoint string
+
+	Remote netip.AddrPort // the client, after a PROXY protocol header
+	Local  netip.AddrPort // our side of the socket
 
 	// TLS is nil on plain connections. PeerCertificates holds what the client sent,
 	// unverified: Trust gives the verdict.

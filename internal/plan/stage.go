@@ -28,10 +28,6 @@ type Stage struct {
 	// DefaultEndpointDisabled closes all four forms of the default endpoint.
 	DefaultEndpointDisabled bool
 
-	// Refusal says why no request of this stage can be served, "" when they can: a
-	// setting of the whole stage needs a step that does not exist.
-	Refusal string
-
 	Root      *Node
 	Variables map[string]string
 

@@ -47,4 +47,8 @@ func (s *Server) applyListeners(c *config.Config) {
 	s.plain.Update(settings)
 	settings.ProxyFrom = c.Networks(c.ProxyProtocol.HTTPS)
 	s.secure.Update(settings)
+	for _, e := range s.endpoints {
+		settings.ProxyFrom = c.Networks(e.config.ProxyProtocol)
+		e.listener.Update(settings)
+	}
 }

@@ -94,6 +94,7 @@ type Server struct {
 	logGroups  *logs.Logs
 
 	sockets       sockets
+	endpoints     []*endpointListener
 	engine        *http1.Server
 	h2            *http2.Server
 	plain, secure *edge.Listener
@@ -158,6 +159,10 @@ func (s *Server) listen() (err error) {
 			return fmt.Errorf("port %s (%s): %w", l.name, l.addr, err)
 		}
 	}
+	if err := s.listenEndpoints(); err != nil {
+		s.closeSockets()
+		return err
+	}
 	return nil
 }
 
@@ -166,6 +171,9 @@ func (s *Server) closeSockets() {
 		if l != nil {
 			l.Close()
 		}
+	}
+	for _, e := range s.endpoints {
+		e.socket.Close()
 	}
 }
 
@@ -209,6 +217,9 @@ func (s *Server) assemble(ctx context.Context) error {
 		return err
 	}
 	s.logGroups = &logs.Logs{Store: s.store, Events: s.events, Log: s.log}
+	if s.gateway.Endpoints, err = s.vpcEndpoints(); err != nil {
+		return err
+	}
 	s.tokens = s.openTokens()
 	s.gateway.Tokens = s.tokens
 	if err := s.openFunctions(ctx); err != nil {
@@ -255,6 +266,7 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 	s.radarMetrics()
 	s.plain = &edge.Listener{Kind: message.PlainListener, HTTP1: s.engine, Logger: s.log}
 	s.secure = &edge.Listener{Kind: message.TLSListener, HTTP1: s.engine, HTTP2: s.h2, TLS: s.terminator, Logger: s.log}
+	s.assembleEndpoints()
 	s.applyListeners(s.config)
 	return nil
 }
@@ -339,6 +351,7 @@ func (s *Server) serve(run func(string, func(context.Context) error)) {
 	if l := s.sockets.https; l != nil {
 		run("https", func(ctx context.Context) error { return s.secure.Serve(ctx, l) })
 	}
+	s.serveEndpoints(run)
 	run("control", func(context.Context) error { return ignoreClosed(s.controlHTTP.Serve(s.sockets.control)) })
 	if l := s.sockets.ops; l != nil {
 		run("ops", func(ctx context.Context) error { return s.serveOps(ctx, l) })
@@ -352,6 +365,9 @@ func (s *Server) stop() {
 	defer cancel()
 	s.plain.Stop()
 	s.secure.Stop()
+	for _, e := range s.endpoints {
+		e.listener.Stop()
+	}
 	var drains sync.WaitGroup
 	for _, drain := range []func(context.Context) error{s.engine.Drain, s.h2.Drain, s.controlHTTP.Shutdown} {
 		drains.Go(func() {

@@ -22,6 +22,9 @@ func (s *RestAPIs) CreateDeployment(ctx context.Context, in *apigateway.CreateDe
 		if err != nil {
 			return nil, err
 		}
+		if api.EndpointConfiguration.Type() == "PRIVATE" && api.Policy == "" {
+			return nil, badRequest("Private REST API doesn't have a resource policy attached to it")
+		}
 		owner := operation.Scope(ctx).Of(api.ID)
 		snapshot, err := freeze(tx, owner, api)
 		if err != nil {
