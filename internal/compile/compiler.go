@@ -45,7 +45,8 @@ type Compiler struct {
 	mu       sync.Mutex
 	current  *plan.Plan
 	problems map[unit]Problem
-	advanced chan struct{} // closed when the plan's revision grows
+	guards   map[unit][]store.Key // what the web ACLs of stages are made of
+	advanced chan struct{}        // closed when the plan's revision grows
 
 	trusts map[string]*trust.Store // by domain name; used by the compiling goroutine alone
 }
@@ -181,7 +182,7 @@ func (c *Compiler) rebuild(ctx context.Context) (revision int64, err error) {
 		return 0, fmt.Errorf("compile: %w", err)
 	}
 	c.mu.Lock()
-	c.problems = map[unit]Problem{}
+	c.problems, c.guards = map[unit]Problem{}, nil
 	c.mu.Unlock()
 	if c.trusts == nil {
 		c.trusts = map[string]*trust.Store{}
@@ -342,20 +343,13 @@ func (c *Compiler) touched(ctx context.Context, commit store.Commit) ([]unit, er
 	for _, u := range c.usersOf(backends) {
 		add(u)
 	}
-	if len(certificates)+len(firewalls) == 0 {
+	for _, u := range c.guardedBy(firewalls) {
+		add(u)
+	}
+	if len(certificates) == 0 {
 		return units, nil
 	}
 	err := c.Store.View(ctx, func(tx *store.Tx) error {
-		guarded, err := guardedBy(tx, firewalls)
-		if err != nil {
-			return err
-		}
-		for _, u := range guarded {
-			add(u)
-		}
-		if len(certificates) == 0 {
-			return nil
-		}
 		for d, err := range domains.All(tx) {
 			if err != nil {
 				return err

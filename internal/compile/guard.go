@@ -25,8 +25,8 @@ type Firewall struct {
 
 // guard compiles the web ACL of a stage; nil when it has none.
 func (c *Compiler) guard(tx *store.Tx, u unit, st model.Stage) (*inspect.Guard, error) {
-	if st.WebACLARN == "" {
-		return nil, nil
+	if err := c.noteGuard(tx, u, st.WebACLARN); err != nil || st.WebACLARN == "" {
+		return nil, err
 	}
 	if c.Firewall.Compiler == nil {
 		return nil, compileError{errors.New("web ACLs are not offered")}
@@ -151,60 +151,80 @@ func logging(src json.RawMessage) (*inspect.Logging, error) {
 // firewallKinds are the documents that web ACLs are made of.
 var firewallKinds = []model.Kind{model.KindWebACL, model.KindRuleGroup, model.KindIPSet, model.KindRegexPatternSet}
 
-// guardedBy lists the stages whose web ACL is, or refers to, one of the changed documents.
-func guardedBy(tx *store.Tx, changed []store.Key) ([]unit, error) {
-	touched, err := touchedACLs(tx, changed)
-	if err != nil || len(touched) == 0 {
-		return nil, err
+// guardedBy lists the stages whose web ACL is, or is made of, one of the changed documents.
+// Stages that do not compile are tried again with every such change: it may be what they
+// wait for.
+func (c *Compiler) guardedBy(changed []store.Key) []unit {
+	if len(changed) == 0 {
+		return nil
 	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	var units []unit
-	for st, err := range stages.All(tx) {
-		if err != nil {
-			return nil, err
-		}
-		if arn, ok := firewall.ParseARN(st.Value.WebACLARN); ok && touched[arn.Scope.Key(model.KindWebACL, arn.ID)] {
-			u, _ := unitOf(st.Key)
+	for u := range c.problems {
+		if u.kind == stageUnit {
 			units = append(units, u)
 		}
 	}
-	return units, nil
+	for u, parts := range c.guards {
+		if slices.ContainsFunc(parts, func(k store.Key) bool { return slices.Contains(changed, k) }) {
+			units = append(units, u)
+		}
+	}
+	return units
 }
 
-// touchedACLs finds the web ACLs among changed documents, and those that refer to one,
-// by way of a rule group too.
-func touchedACLs(tx *store.Tx, changed []store.Key) (map[store.Key]bool, error) {
-	acls := map[store.Key]bool{}
-	parts := slices.Clone(changed)
-	for _, k := range changed {
-		if k.Kind == model.KindWebACL {
-			acls[k] = true
+// noteGuard remembers what the web ACL of a stage is made of. A stage follows what it was
+// compiled with, whether that succeeded or not.
+func (c *Compiler) noteGuard(tx *store.Tx, u unit, arn string) error {
+	var parts []store.Key
+	if arn != "" {
+		var err error
+		if parts, err = madeOf(tx, nil, arn); err != nil {
+			return err
 		}
 	}
-	if len(acls) == len(changed) {
-		return acls, nil
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if parts == nil {
+		delete(c.guards, u)
+		return nil
 	}
-	for g, err := range firewall.RuleGroups.All(tx) {
-		if err != nil {
-			return nil, err
-		}
-		if refersTo(g.Value.Definition, parts) {
-			parts = append(parts, g.Key)
-		}
+	if c.guards == nil {
+		c.guards = map[unit][]store.Key{}
 	}
-	for a, err := range firewall.WebACLs.All(tx) {
-		if err != nil {
-			return nil, err
-		}
-		if refersTo(a.Value.Definition, parts) {
-			acls[a.Key] = true
-		}
-	}
-	return acls, nil
+	c.guards[u] = parts
+	return nil
 }
 
-func refersTo(definition json.RawMessage, keys []store.Key) bool {
-	return slices.ContainsFunc(firewall.Referred(definition), func(arn string) bool {
-		a, ok := firewall.ParseARN(arn)
-		return ok && slices.Contains(keys, a.Scope.Key(a.Kind, a.ID))
-	})
+// madeOf appends the documents that a web ACL, group or set is made of, itself first,
+// whether they are there or not.
+func madeOf(tx *store.Tx, parts []store.Key, arn string) ([]store.Key, error) {
+	a, ok := firewall.ParseARN(arn)
+	if !ok {
+		return parts, nil // it does not compile, which says why
+	}
+	parts = append(parts, a.Scope.Key(model.Kind(a.Kind), a.ID))
+	var definition json.RawMessage
+	switch a.Kind {
+	case model.KindWebACL:
+		acl, err := firewall.WebACLs.Get(tx, a.Scope, a.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		definition = acl.Definition
+	case model.KindRuleGroup:
+		group, err := firewall.RuleGroups.Get(tx, a.Scope, a.ID)
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		definition = group.Definition
+	}
+	for _, ref := range firewall.Referred(definition) {
+		var err error
+		if parts, err = madeOf(tx, parts, ref); err != nil {
+			return nil, err
+		}
+	}
+	return parts, nil
 }

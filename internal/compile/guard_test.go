@@ -77,9 +77,6 @@ func TestGuardedStagesFollowWhatTheirWebACLIsMadeOf(t *testing.T) {
 			store.Collection[model.RuleGroup]{Kind: model.KindRuleGroup}.Put(tx, in, "group", model.RuleGroup{Definition: refers(arn("ipset", "set"))}),
 			store.Collection[model.WebACL]{Kind: model.KindWebACL}.Put(tx, in, "through", model.WebACL{Definition: refers(arn("rulegroup", "group"))}),
 			store.Collection[model.WebACL]{Kind: model.KindWebACL}.Put(tx, in, "apart", model.WebACL{Definition: json.RawMessage(`{}`)}),
-			stages.Put(tx, in.Of("api"), "one", model.Stage{WebACLARN: arn("webacl", "through")}),
-			stages.Put(tx, in.Of("api"), "two", model.Stage{WebACLARN: arn("webacl", "apart")}),
-			stages.Put(tx, in.Of("api"), "three", model.Stage{}),
 		} {
 			if put != nil {
 				return put
@@ -89,25 +86,35 @@ func TestGuardedStagesFollowWhatTheirWebACLIsMadeOf(t *testing.T) {
 	}); err != nil {
 		t.Fatal(err)
 	}
-	for changed, want := range map[store.Key]string{
-		in.Key(model.KindIPSet, "set"): "one", in.Key(model.KindRuleGroup, "group"): "one", in.Key(model.KindWebACL, "through"): "one",
-		in.Key(model.KindWebACL, "apart"): "two", in.Key(model.KindIPSet, "other"): "",
-	} {
-		if err := st.View(t.Context(), func(tx *store.Tx) error {
-			units, err := guardedBy(tx, []store.Key{changed})
-			if err != nil {
+	var c Compiler
+	if err := st.View(t.Context(), func(tx *store.Tx) error {
+		for name, acl := range map[string]string{"one": arn("webacl", "through"), "two": arn("webacl", "apart"), "three": "", "four": arn("webacl", "none")} {
+			if err := c.noteGuard(tx, unit{kind: stageUnit, id: name}, acl); err != nil {
 				return err
 			}
-			got := ""
-			for _, u := range units {
-				got += u.id
-			}
-			if got != want {
-				t.Errorf("%s changed: stages %q, want %q", changed, got, want)
-			}
-			return nil
-		}); err != nil {
-			t.Fatal(err)
 		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for changed, want := range map[store.Key]string{
+		in.Key(model.KindIPSet, "set"): "one", in.Key(model.KindRuleGroup, "group"): "one", in.Key(model.KindWebACL, "through"): "one",
+		in.Key(model.KindWebACL, "apart"): "two", in.Key(model.KindIPSet, "other"): "", in.Key(model.KindWebACL, "none"): "four",
+	} {
+		got := ""
+		for _, u := range c.guardedBy([]store.Key{changed}) {
+			got += u.id
+		}
+		if got != want {
+			t.Errorf("%s changed: stages %q, want %q", changed, got, want)
+		}
+	}
+	// A stage that does not compile is tried again, and one without a web ACL follows none.
+	c.problems = map[unit]Problem{{kind: stageUnit, id: "broken"}: {}}
+	if err := c.noteGuard(nil, unit{kind: stageUnit, id: "one"}, ""); err != nil {
+		t.Fatal(err)
+	}
+	if got := c.guardedBy([]store.Key{in.Key(model.KindIPSet, "set")}); len(got) != 1 || got[0].id != "broken" {
+		t.Errorf("stages %v, want the broken one", got)
 	}
 }

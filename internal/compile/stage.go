@@ -33,7 +33,7 @@ func (c *Compiler) compileStage(tx *store.Tx, b *plan.Builder, u unit) error {
 	if errors.Is(err, store.ErrNotFound) {
 		b.RemoveStage(plan.APIKey{Region: u.region, ID: u.api}, u.id)
 		c.Limits.dropCache(u.region, u.api, u.id)
-		return nil
+		return c.noteGuard(tx, u, "")
 	}
 	if err != nil {
 		return err
