@@ -53,7 +53,8 @@ var metadataService = []string{
 
 // localFiles are traversals and the files that they are after.
 var localFiles = []string{
-	`(?:^|[\\/;:=?&,"'])\.{2,3}[\\/;]`, `\.\.[\\/]+\.\.[\\/]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`,
+	`(?:^|[\\/;:=?&,"'])\.{2,3}[\\/;]`, `\.\.[\\/]+\.\.[\\/]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`, `\xc0[\xa2\xa7\xae\xaf\xbc]`, `\xc1\x9c`, `\xe0\x80[\xa2\xa7\xae\xaf\xbc]`, // marks that are longer than UTF-8 has them
+
 	`(?i)(?:^|[\\/])(?:\.|[\w.-]{0,20}\.)?(?:etc[\\/]+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh[\\/]|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|network|sysconfig|profile|bash|init\.d|os-release|security|environment|hostname|mtab|inetd|services|pam|ssl))`,
 	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|interrupts|devices|modules|partitions|iomem|ioports|kallsyms|keys|loadavg|locks|slabinfo|swaps|sys|uptime|vmstat)\b`, `(?i)(?:^|[\\/])sys[\\/](?:class|kernel|devices|firmware|block|bus|fs|module)\b`,
 	`(?i)(?:^|[\\/])\.\w{2,30}(?:ignore|rc|_?history|_?profile|credentials|secrets?)$`, `(?i)[\\/]\.\w{2,30}[\\/][\w.-]{0,40}(?:secrets?|credentials?|config|settings|guidelines|rules|\.(?:env|pem|key|ya?ml|toml|ini|md))\b`,
