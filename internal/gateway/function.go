@@ -21,6 +21,9 @@ func (x *exchange) answerFromFunction(ctx context.Context, i *plan.Integration) 
 	if err != nil {
 		return err
 	}
+	if len(body) > invoke.MaxPayload { // the event is larger still: it need not be written
+		return errEventTooLarge
+	}
 	event := x.appendProxyEvent(make([]byte, 0, eventSize+len(body)+len(body)/2), body)
 	call := x.functionCall(i, event)
 	if i.Stream {
@@ -189,7 +192,9 @@ func (x *exchange) notInvoked(err error) error {
 		}
 		return r
 	case invoke.TooLarge:
-		return &Refusal{Type: plan.RequestTooLarge, Message: "Request Too Long", Kind: "RequestTooLargeException", Executing: true, Reason: "event-too-large", Cause: e}
+		r := *errEventTooLarge
+		r.Cause = e
+		return &r
 	}
 	return invocationFailed(e.Status, e.RequestID, e)
 }

@@ -549,3 +549,49 @@ func browserHeader() message.Header {
 		{Name: "Sec-Fetch-Dest", Value: "document"}, {Name: "Sec-Fetch-Mode", Value: "navigate"}, {Name: "Sec-Fetch-Site", Value: "none"},
 	}
 }
+
+// TestProxyPaths holds the table of aws-behaviour-recorded, section 22.
+func TestProxyPaths(t *testing.T) {
+	b := newBench(t, proxyTo(functionURI), func(_ *model.Stage, s *model.Snapshot) {
+		s.Resources = append(s.Resources, model.Resource{ID: "res2", Path: "/hardcoded", Methods: s.Resources[0].Methods})
+	})
+	var event struct {
+		Path           string
+		PathParameters map[string]string
+		RequestContext struct{ Path, ResourcePath string }
+	}
+	b.functions.Set(functionARN, func(_ context.Context, c *invoke.Call) ([]byte, error) {
+		event.PathParameters = nil
+		return []byte(`{}`), json.Unmarshal(c.Payload, &event)
+	})
+	for _, c := range []struct{ target, path, proxy, contextPath string }{
+		{"/prod/proxy-value", "/proxy-value", "proxy-value", "/prod/proxy-value"},
+		{"/prod/proxy-value/", "/proxy-value/", "proxy-value", "/prod/proxy-value/"},
+		{"/prod/proxy-value//double-slash", "/proxy-value//double-slash", "proxy-value//double-slash", "/prod/proxy-value//double-slash"},
+		{"//prod/proxy-value", "/proxy-value", "proxy-value", "/prod/proxy-value"},
+		{"/prod//proxy-value", "/proxy-value", "proxy-value", "/prod//proxy-value"},
+		{"/prod//hardcoded", "/hardcoded", "", "/prod//hardcoded"},
+		{"/prod/test%2Balias+x", "/test%2Balias+x", "test%2Balias+x", "/prod/test%2Balias+x"},
+	} {
+		a := b.do(t, "GET", c.target, "")
+		if a.status != 200 || event.Path != c.path || event.PathParameters["proxy"] != c.proxy || event.RequestContext.Path != c.contextPath {
+			t.Errorf("%s: %s, event %+v", c.target, a, event)
+		}
+	}
+}
+
+// TestLargeEvents: what cannot fit an event is refused before one is written.
+func TestLargeEvents(t *testing.T) {
+	b := newBench(t, proxyTo(functionURI), nil)
+	b.functions.Set(functionARN, invoketest.Answer(`{}`))
+	for _, c := range []struct {
+		size   int
+		status int
+		calls  int
+	}{{1 << 20, 200, 1}, {invoke.MaxPayload - 10<<10, 200, 2}, {invoke.MaxPayload, 413, 3}, {invoke.MaxPayload + 1, 413, 3}} {
+		a := b.do(t, "POST", "/prod/x", strings.Repeat("x", c.size))
+		if a.status != c.status || len(b.functions.Calls()) != c.calls {
+			t.Errorf("%d bytes: %s after %d calls", c.size, a, len(b.functions.Calls()))
+		}
+	}
+}

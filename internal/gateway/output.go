@@ -26,13 +26,17 @@ const (
 	maxOutputLines  = 256
 )
 
+// outputLimits are what an answer can need: names and values of the largest header, in
+// objects in an object.
+var outputLimits = ojson.Limits{Depth: 8, Values: 8 * maxOutputLines}
+
 // delimiter ends the metadata of a streamed answer.
 const delimiter = "\x00\x00\x00\x00\x00\x00\x00\x00"
 
 // decodeOutput reads a function's result. Its errors say what makes it none. A result in the
 // format of streams gives status and header alone (section 10, combinations).
 func decodeOutput(text string) (*functionOutput, error) {
-	v, err := ojson.Parse(text, ojson.Limits{})
+	v, err := ojson.Parse(text, outputLimits)
 	if err != nil {
 		if metadata, _, ok := strings.Cut(text, delimiter); ok {
 			return decodeMetadata(metadata)
@@ -68,7 +72,7 @@ func decodeOutput(text string) (*functionOutput, error) {
 
 // decodeMetadata reads what precedes a streamed body.
 func decodeMetadata(text string) (*functionOutput, error) {
-	v, err := ojson.Parse(text, ojson.Limits{})
+	v, err := ojson.Parse(text, outputLimits)
 	if err != nil {
 		return nil, err
 	}

@@ -69,9 +69,10 @@ var (
 	errBodyTooLarge = &Refusal{Status: 413, Plain: "HTTP content length exceeded 10485760 bytes.", Reason: "body-too-large"}
 
 	// request-lifecycle, section 5.
-	errTimeout     = &Refusal{Type: plan.IntegrationTimeout, Message: "Endpoint request timed out", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-timeout"}
-	errNetwork     = &Refusal{Type: plan.IntegrationFailure, Message: "Network error communicating with endpoint", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-network"}
-	errUnsupported = &Refusal{Type: plan.UnsupportedMediaType, Message: "Unsupported Media Type", Kind: "BadRequestException", Executing: true, Reason: "unsupported-media-type"}
+	errTimeout       = &Refusal{Type: plan.IntegrationTimeout, Message: "Endpoint request timed out", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-timeout"}
+	errNetwork       = &Refusal{Type: plan.IntegrationFailure, Message: "Network error communicating with endpoint", Kind: "InternalServerErrorException", Executing: true, Reason: "integration-network"}
+	errEventTooLarge = &Refusal{Type: plan.RequestTooLarge, Message: "Request Too Long", Kind: "RequestTooLargeException", Executing: true, Reason: "event-too-large"}
+	errUnsupported   = &Refusal{Type: plan.UnsupportedMediaType, Message: "Unsupported Media Type", Kind: "BadRequestException", Executing: true, Reason: "unsupported-media-type"}
 )
 
 func forbidden(reason string) *Refusal {
