@@ -55,6 +55,27 @@ func unescape(s string) string {
 
 const upperHex = "0123456789ABCDEF"
 
+// plain are the bytes that stand for themselves in a string, but for "/" in the Web style.
+var plain = func() (t [utf8.RuneSelf]bool) {
+	for c := range t {
+		t[c] = c >= 0x20 && c != '"' && c != '\\' && c != 0x7f
+	}
+	return t
+}()
+
+// plainWord reports whether all of eight bytes stand for themselves: each test leaves the
+// high bit of a byte that does not.
+func plainWord(s string, st Style) bool {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
+	quote, backslash, slash := w^'"'*ones, w^'\\'*ones, w^'/'*ones
+	found := w | w + ones | (w-0x20*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash
+	if st == Web {
+		found |= (slash - ones) &^ slash
+	}
+	return found&highs == 0
+}
+
 // AppendQuoted appends s as a JSON string, escaped as the service escapes: quotation mark
 // and backslash, controls (short forms where JSON has them), and U+007F to U+009F and
 // U+2000 to U+20FF as \uXXXX. The Web style also escapes the slash. Bytes that are not
@@ -63,9 +84,13 @@ func AppendQuoted(dst []byte, s string, st Style) []byte {
 	dst = append(dst, '"')
 	start := 0
 	for i := 0; i < len(s); {
+		if i+8 <= len(s) && plainWord(s[i:i+8], st) {
+			i += 8
+			continue
+		}
 		c := s[i]
 		if c < utf8.RuneSelf {
-			if c >= 0x20 && c != '"' && c != '\\' && c != 0x7f && (c != '/' || st != Web) {
+			if plain[c] && (c != '/' || st != Web) {
 				i++
 				continue
 			}
