@@ -45,7 +45,18 @@ func Compile(schema ojson.Value, base string, load Loader) (*Schema, error) {
 	c := &compiler{load: load, done: map[ojson.Value]*Schema{}, known: map[string]located{}}
 	c.index(schema, u, 0)
 	c.known[u.String()] = located{schema, u}
-	return c.compile(schema, u, "")
+	s, err := c.compile(schema, u, "")
+	// What references lead to comes after what refers to it: models may refer to each other in
+	// chains that are longer than any schema is deep.
+	for len(c.queue) > 0 && err == nil {
+		next := c.queue[0]
+		c.queue = c.queue[1:]
+		err = c.fill(next.s, next.v, next.base, next.where)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return s, nil
 }
 
 // located is a schema and the URI that its references are relative to.
@@ -57,8 +68,16 @@ type located struct {
 type compiler struct {
 	load  Loader
 	done  map[ojson.Value]*Schema
+	queue []referred // targets of references that are not filled yet
 	known map[string]located // by URI, with the fragment of plain names
 	depth int
+}
+
+// referred is a schema that a reference, at where, leads to.
+type referred struct {
+	s *Schema
+	located
+	where string
 }
 
 // maxDepth bounds schemas within each other.
@@ -197,24 +216,40 @@ func (c *compiler) compile(v ojson.Value, base *url.URL, where string) (*Schema,
 	if v.Kind() != ojson.Object {
 		return nil, &Error{where, fmt.Errorf("found %s, expected an object", v.Kind())}
 	}
-	if c.depth++; c.depth > maxDepth {
-		return nil, &Error{where, fmt.Errorf("nested deeper than %d", maxDepth)}
-	}
-	defer func() { c.depth-- }()
 	s := &Schema{}
 	c.done[v] = s
+	return s, c.fill(s, v, base, where)
+}
+
+// later returns the schema of a reference's target, which is filled when its turn comes.
+func (c *compiler) later(target located, where string) (*Schema, error) {
+	if s, ok := c.done[target.v]; ok {
+		return s, nil
+	}
+	if target.v.Kind() != ojson.Object {
+		return nil, &Error{where, fmt.Errorf("found %s, expected an object", target.v.Kind())}
+	}
+	s := &Schema{}
+	c.done[target.v] = s
+	c.queue = append(c.queue, referred{s, target, where})
+	return s, nil
+}
+
+// fill compiles the schema v into s.
+func (c *compiler) fill(s *Schema, v ojson.Value, base *url.URL, where string) error {
+	if c.depth++; c.depth > maxDepth {
+		return &Error{where, fmt.Errorf("nested deeper than %d", maxDepth)}
+	}
+	defer func() { c.depth-- }()
 	base = withoutFragment(child(v, base))
 	if ref, ok := v.Get("$ref"); ok && ref.Kind() == ojson.String {
 		target, err := c.resolve(ref.Text(), base)
 		if err != nil {
-			return nil, &Error{where, err}
+			return &Error{where, err}
 		}
-		s.ref, err = c.compile(target.v, target.base, where)
-		return s, err
+		s.ref, err = c.later(target, where)
+		return err
 	}
 	k := keywords{compiler: c, s: s, v: v, base: base, where: where}
-	if err := k.read(); err != nil {
-		return nil, err
-	}
-	return s, nil
+	return k.read()
 }

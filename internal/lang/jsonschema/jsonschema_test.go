@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -339,5 +340,27 @@ func TestSampleTemplates(t *testing.T) {
 	endless := Template(parse(t, `{"properties":{"a":{"$ref":"#"},"b":{"type":"array","items":{"$ref":"#"}}}}`))
 	if len(endless) > 2*maxSample {
 		t.Errorf("a model that contains itself gives %d bytes", len(endless))
+	}
+}
+
+// Models may refer to each other in chains that are longer than a schema may be deep, and in rings.
+func TestLongChainOfModels(t *testing.T) {
+	const n = 2000
+	load := func(name string) (string, bool) {
+		i, err := strconv.Atoi(name[1:])
+		return fmt.Sprintf(`{"type":"object","properties":{"next":{"$ref":"%s"},"n":{"enum":[%d]}}}`, ModelURI("a", "M"+strconv.Itoa((i+1)%n)), i), err == nil && i < n
+	}
+	s, err := CompileModel("a", "M0", load)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for body, want := range map[string]bool{`{"next":{"next":{"n":2}}}`: true, `{"next":{"next":{"n":3}}}`: false, `{"n":0}`: true} {
+		v, err := ojson.Parse(body, ojson.Limits{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ok, err := s.Valid(v); ok != want || err != nil {
+			t.Errorf("%s: %v, %v; want %v", body, ok, err, want)
+		}
 	}
 }
