@@ -68,7 +68,7 @@ type located struct {
 type compiler struct {
 	load  Loader
 	done  map[ojson.Value]*Schema
-	queue []referred // targets of references that are not filled yet
+	queue []referred         // targets of references that are not filled yet
 	known map[string]located // by URI, with the fragment of plain names
 	depth int
 }
