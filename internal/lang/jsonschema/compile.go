@@ -42,12 +42,28 @@ func Compile(schema ojson.Value, base string, load Loader) (*Schema, error) {
 	if err != nil {
 		return nil, &Error{"", err}
 	}
-	c := &compiler{load: load, done: map[ojson.Value]*Schema{}, known: map[string]located{}}
-	c.index(schema, u, 0)
-	c.known[u.String()] = located{schema, u}
-	s, err := c.compile(schema, u, "")
-	// What references lead to comes after what refers to it: models may refer to each other in
-	// chains that are longer than any schema is deep.
+	c := newCompiler(load)
+	l := c.add(schema, u)
+	return c.all(l.v, l.base)
+}
+
+func newCompiler(load Loader) *compiler {
+	return &compiler{load: load, done: map[ojson.Value]*Schema{}, known: map[string]located{}}
+}
+
+// add makes a document known by its URI.
+func (c *compiler) add(v ojson.Value, u *url.URL) located {
+	c.index(v, u, 0)
+	l := located{v, u}
+	c.known[u.String()] = l
+	return l
+}
+
+// all compiles a schema with everything that it refers to. What references lead to comes after
+// what refers to it: models may refer to each other in chains that are longer than any schema is
+// deep.
+func (c *compiler) all(schema ojson.Value, base *url.URL) (*Schema, error) {
+	s, err := c.compile(schema, base, "")
 	for len(c.queue) > 0 && err == nil {
 		next := c.queue[0]
 		c.queue = c.queue[1:]

@@ -350,9 +350,20 @@ func TestLongChainOfModels(t *testing.T) {
 		i, err := strconv.Atoi(name[1:])
 		return fmt.Sprintf(`{"type":"object","properties":{"next":{"$ref":"%s"},"n":{"enum":[%d]}}}`, ModelURI("a", "M"+strconv.Itoa((i+1)%n)), i), err == nil && i < n
 	}
-	s, err := CompileModel("a", "M0", load)
+	loads := 0
+	models := NewModels("a", func(name string) (string, bool) { loads++; return load(name) })
+	s, err := models.Model("M0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	for i := range n {
+		other, err := models.Model("M" + strconv.Itoa(i))
+		if err != nil || i == 0 && other != s {
+			t.Fatalf("M%d: %v", i, err)
+		}
+	}
+	if loads != n {
+		t.Errorf("%d models were loaded %d times", n, loads)
 	}
 	for body, want := range map[string]bool{`{"next":{"next":{"n":2}}}`: true, `{"next":{"next":{"n":3}}}`: false, `{"n":0}`: true} {
 		v, err := ojson.Parse(body, ojson.Limits{})
@@ -361,6 +372,22 @@ func TestLongChainOfModels(t *testing.T) {
 		}
 		if ok, err := s.Valid(v); ok != want || err != nil {
 			t.Errorf("%s: %v, %v; want %v", body, ok, err, want)
+		}
+	}
+}
+
+// After a model that does not compile, others do.
+func TestModelsAfterAnError(t *testing.T) {
+	texts := map[string]string{"Good": `{"type":"object"}`, "Bad": `{"properties":{"a":{"$ref":"` + ModelURI("a", "Good") + `"},"b":{"type":"wrong"}}}`, "Text": `{`, "Foreign": `{"$ref":"https://example.com/x"}`}
+	models := NewModels("a", func(name string) (string, bool) { s, ok := texts[name]; return s, ok })
+	for range 2 {
+		for _, name := range []string{"Bad", "Text", "Foreign", "None"} {
+			if _, err := models.Model(name); err == nil || errors.Is(err, ErrForeign) != (name == "Foreign") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if _, err := models.Model("Good"); err != nil {
+			t.Error(err)
 		}
 	}
 }

@@ -3,6 +3,7 @@ package jsonschema
 import (
 	"errors"
 	"fmt"
+	"net/url"
 	"strings"
 
 	"gatehouse/internal/lang/ojson"
@@ -32,38 +33,81 @@ var ErrForeign = errors.New("reference to something other than a model of the AP
 // another model of the API; it is called for each model that the schema refers to, which
 // may refer back. An error is an *Error, or a *ojson.SyntaxError for text that is not JSON.
 func CompileModel(api, name string, load func(name string) (string, bool)) (*Schema, error) {
-	text, ok := load(name)
-	if !ok {
-		return nil, fmt.Errorf("model %q: %w", name, ErrReference)
-	}
-	v, err := ojson.Parse(text, ojson.Limits{})
-	if err != nil {
-		return nil, err
-	}
-	var foreign, broken error
-	s, err := Compile(v, ModelURI(api, name), func(uri string) (ojson.Value, bool) {
-		a, n, ok := ParseModelURI(uri)
-		if !ok || a != api {
-			foreign = fmt.Errorf("%q: %w", uri, ErrForeign)
+	return NewModels(api, load).Model(name)
+}
+
+// Models compiles the models of one API, each once, however many refer to it: what a thousand
+// models that contain each other cost is a thousand schemas. It is not safe for concurrent use;
+// the schemas are.
+type Models struct {
+	api             string
+	load            func(name string) (string, bool)
+	c               *compiler
+	foreign, broken error
+}
+
+// NewModels makes the models of an API from their texts; load is as for CompileModel.
+func NewModels(api string, load func(name string) (string, bool)) *Models {
+	m := &Models{api: api, load: load}
+	m.reset()
+	return m
+}
+
+// reset forgets what was compiled: after an error, schemas may be half filled.
+func (m *Models) reset() {
+	m.foreign, m.broken = nil, nil
+	m.c = newCompiler(func(uri string) (ojson.Value, bool) {
+		api, name, ok := ParseModelURI(uri)
+		if !ok || api != m.api {
+			m.foreign = fmt.Errorf("%q: %w", uri, ErrForeign)
 			return ojson.Value{}, false
 		}
-		text, ok := load(n)
+		text, ok := m.load(name)
 		if !ok {
 			return ojson.Value{}, false
 		}
 		v, err := ojson.Parse(text, ojson.Limits{})
 		if err != nil {
-			broken = fmt.Errorf("model %q: %w", n, err)
+			m.broken = fmt.Errorf("model %q: %w", name, err)
 		}
 		return v, err == nil
 	})
-	switch {
-	case foreign != nil:
-		return nil, &Error{"", foreign}
-	case broken != nil:
-		return nil, &Error{"", broken}
+}
+
+// Model compiles the model called name. Errors are those of CompileModel.
+func (m *Models) Model(name string) (*Schema, error) {
+	s, err := m.model(name)
+	if err == nil && m.foreign == nil && m.broken == nil {
+		return s, nil
 	}
-	return s, err
+	switch {
+	case m.foreign != nil:
+		err = &Error{"", m.foreign}
+	case m.broken != nil:
+		err = &Error{"", m.broken}
+	}
+	m.reset()
+	return nil, err
+}
+
+func (m *Models) model(name string) (*Schema, error) {
+	u, err := url.Parse(ModelURI(m.api, name))
+	if err != nil {
+		return nil, &Error{"", err}
+	}
+	l, known := m.c.known[u.String()]
+	if !known {
+		text, ok := m.load(name)
+		if !ok {
+			return nil, fmt.Errorf("model %q: %w", name, ErrReference)
+		}
+		v, err := ojson.Parse(text, ojson.Limits{})
+		if err != nil {
+			return nil, err
+		}
+		l = m.c.add(v, u)
+	}
+	return m.c.all(l.v, l.base)
 }
 
 // References returns the names of the models of the API that a schema refers to, in order,
