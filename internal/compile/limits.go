@@ -9,6 +9,7 @@ import (
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/keyhash"
+	"gatehouse/internal/lang/jsonschema"
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
 	"gatehouse/internal/store"
@@ -30,6 +31,7 @@ type stageLimits struct {
 	document model.Stage
 
 	authorizers map[string]*plan.Authorizer // by id
+	models      *jsonschema.Models
 }
 
 // bind gives m its limiters.

@@ -97,7 +97,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 	if least := snapshot.API.MinimumCompressionSize; least != nil {
 		s.Compression = &plan.Compression{Least: int64(*least)}
 	}
-	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st, nil}
+	l := stageLimits{limits, throttle.Stage{Account: account, Region: region, API: snapshot.API.ID, Name: st.StageName}, throttleSettings(st), st, nil, models(&snapshot)}
 	if a := st.AccessLogSettings; a != nil && a.DestinationARN != "" && a.Format != "" {
 		arn, _ := model.ParseARN(a.DestinationARN)
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
@@ -137,7 +137,7 @@ func addResource(s *plan.Stage, st model.Stage, snapshot *model.Snapshot, r *mod
 		if err != nil {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
-		if m.Validation, err = compileValidation(snapshot, r.Methods[name]); err != nil {
+		if m.Validation, err = compileValidation(snapshot, r.Methods[name], l.models); err != nil {
 			return fmt.Errorf("method %s %s: %w", name, r.Path, err)
 		}
 		if err := bindAuthorizer(m, r.Methods[name], l.authorizers); err != nil {

@@ -15,7 +15,7 @@ import (
 
 // compileValidation compiles what a method's validator checks; nil when it has none, or one
 // that checks nothing.
-func compileValidation(snapshot *model.Snapshot, m *model.Method) (*plan.Validation, error) {
+func compileValidation(snapshot *model.Snapshot, m *model.Method, models *jsonschema.Models) (*plan.Validation, error) {
 	if m.RequestValidatorID == "" {
 		return nil, nil
 	}
@@ -42,7 +42,7 @@ func compileValidation(snapshot *model.Snapshot, m *model.Method) (*plan.Validat
 	}
 	out.Models = map[string]*jsonschema.Schema{}
 	for contentType, name := range m.RequestModels {
-		s, err := jsonschema.CompileModel(snapshot.API.ID, name, func(name string) (string, bool) { return modelText(snapshot, name) })
+		s, err := models.Model(name)
 		if err != nil {
 			return nil, fmt.Errorf("model %s: %w", name, err)
 		}
@@ -51,11 +51,11 @@ func compileValidation(snapshot *model.Snapshot, m *model.Method) (*plan.Validat
 	return out, nil
 }
 
-func modelText(snapshot *model.Snapshot, name string) (string, bool) {
-	for i := range snapshot.Models {
-		if snapshot.Models[i].Name == name {
-			return snapshot.Models[i].Schema, true
-		}
+// models compiles an API's models, each once for all methods of a stage.
+func models(snapshot *model.Snapshot) *jsonschema.Models {
+	texts := make(map[string]string, len(snapshot.Models))
+	for _, m := range snapshot.Models {
+		texts[m.Name] = m.Schema
 	}
-	return "", false
+	return jsonschema.NewModels(snapshot.API.ID, func(name string) (string, bool) { text, ok := texts[name]; return text, ok })
 }
