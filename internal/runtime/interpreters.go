@@ -106,8 +106,8 @@ func (in *interpreters) find(runtime string, l *language) (string, error) {
 				in.found[runtime] = path
 				return path, nil
 			}
-			if version != "" {
-				seen = append(seen, fmt.Sprintf("%s (%s)", path, version))
+			if found := fmt.Sprintf("%s (%s)", path, version); version != "" && !slices.Contains(seen, found) {
+				seen = append(seen, found)
 			}
 		}
 	}

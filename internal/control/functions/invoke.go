@@ -301,8 +301,10 @@ func refusal(err error) error {
 	var contained *runtime.NotContainedError
 	var unknown *runtime.RuntimeError
 	switch {
-	case errors.Is(err, runtime.ErrThrottled), errors.Is(err, runtime.ErrQueueFull):
-		return lambda.TooManyRequestsException("Rate Exceeded.")
+	case errors.Is(err, runtime.ErrThrottled):
+		return lambda.TooManyRequestsException("Rate Exceeded.").With("Reason", string(lambda.ThrottleReasonReservedFunctionConcurrentInvocationLimitExceeded))
+	case errors.Is(err, runtime.ErrQueueFull):
+		return lambda.TooManyRequestsException("Rate Exceeded.").With("Reason", string(lambda.ThrottleReasonConcurrentInvocationLimitExceeded))
 	case errors.Is(err, runtime.ErrPayloadTooLarge):
 		return lambda.RequestTooLargeException(fmt.Sprintf("Request must be smaller than %d bytes for the InvokeFunction operation", runtime.MaxPayload))
 	case errors.As(err, &contained), errors.As(err, &unknown):
