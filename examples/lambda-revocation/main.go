@@ -207,7 +207,10 @@ func build(ctx context.Context, source string) ([]byte, error) {
 	if _, err := w.Write(b); err != nil {
 		return nil, err
 	}
-	return out.Bytes(), z.Close()
+	if err := z.Close(); err != nil {
+		return nil, err
+	}
+	return out.Bytes(), nil
 }
 
 // makeAPI makes an API that asks the function about every request, behind a domain name with
