@@ -69,7 +69,7 @@ func plainWord(s string, st Style) bool {
 	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	w := uint64(s[0]) | uint64(s[1])<<8 | uint64(s[2])<<16 | uint64(s[3])<<24 | uint64(s[4])<<32 | uint64(s[5])<<40 | uint64(s[6])<<48 | uint64(s[7])<<56
 	quote, backslash, slash := w^'"'*ones, w^'\\'*ones, w^'/'*ones
-	found := w | w + ones | (w-0x20*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash
+	found := w | (w + ones) | (w-0x20*ones)&^w | (quote-ones)&^quote | (backslash-ones)&^backslash
 	if st == Web {
 		found |= (slash - ones) &^ slash
 	}
