@@ -39,6 +39,11 @@ func (x *exchange) fulfil(ctx context.Context) error {
 	if c == nil || c.OnlyGET && x.verb != "GET" {
 		return x.integrate(ctx)
 	}
+	if c.Mapped() { // a mapping may read the body
+		if err := x.checkBodyMappings(x.method.Integration); err != nil {
+			return err
+		}
+	}
 	x.cacheKey = x.appendCacheKey(x.cacheKey[:0], c)
 	renew, err := x.renews(c)
 	if err != nil {

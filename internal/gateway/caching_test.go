@@ -83,6 +83,36 @@ func TestCacheKeys(t *testing.T) {
 	}
 }
 
+// A key parameter may be what a mapping makes of the request: of its body, or of what an
+// authorizer said.
+func TestCacheKeysOfMappings(t *testing.T) {
+	calls := 0
+	b := proxyBench(t, func(w http.ResponseWriter, _ *http.Request) {
+		calls++
+		io.WriteString(w, fmt.Sprint(calls))
+	}, func(m *model.Method, _ *model.Stage, _ *model.Snapshot) {
+		m.Integration.RequestParameters = map[string]string{"integration.request.header.X-Name": "method.request.body.name", "integration.request.header.X-Who": "context.identity.sourceIp"}
+	})
+	b.Clock = &standing{}
+	c := cache.New(1<<20).Stage(cache.Name{}, cache.Generation{Bytes: 1 << 20})
+	for s := range b.Plan().Stages {
+		for _, m := range s.Root.Greedy.Resource.Methods {
+			m.Caching = &plan.Caching{Cache: c, Options: cache.Options{TTL: 1 << 40}}
+			for i := range m.Integration.Parameters {
+				m.Caching.Parameters = append(m.Caching.Parameters, plan.CacheParameter{Name: m.Integration.Parameters[i].Name, Mapped: &m.Integration.Parameters[i]})
+			}
+		}
+	}
+	for _, c := range []struct{ body, want string }{{`{"name":"a"}`, "1"}, {`{"name":"b"}`, "2"}, {`{"name":"a","x":1}`, "1"}, {`{}`, "3"}, {``, "3"}} {
+		if a := b.do(t, "POST", "/prod/x", c.body); a.String() != "200  "+c.want {
+			t.Errorf("%q: %s, want %s", c.body, a, c.want)
+		}
+	}
+	if a := b.do(t, "POST", "/prod/x", `{"name":`); a.String() != `400 BadRequestException {"message": "Invalid JSON in request body"}` {
+		t.Errorf("a body that is no JSON: %s", a)
+	}
+}
+
 // A panic in the integration lets those who wait go on.
 func TestFlightOfAPanic(t *testing.T) {
 	calls := 0

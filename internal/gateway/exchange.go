@@ -159,7 +159,7 @@ func (x *exchange) end() {
 	x.undecode()
 	x.params.Reset()
 	next := exchange{buffers: x.buffers}
-	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey, &next.identity} {
+	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey, &next.packed, &next.identity} {
 		*b = kept(*b)
 	}
 	next.fields = emptied(next.fields)

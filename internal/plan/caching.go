@@ -1,6 +1,8 @@
 package plan
 
 import (
+	"slices"
+
 	"gatehouse/internal/gateway/cache"
 	"gatehouse/internal/lang/expression"
 )
@@ -27,6 +29,11 @@ type Caching struct {
 
 	// OnUnauthorized says what becomes of a client that may not.
 	OnUnauthorized OnUnauthorized
+}
+
+// Mapped reports whether the key varies by what a mapping gives the integration.
+func (c *Caching) Mapped() bool {
+	return slices.ContainsFunc(c.Parameters, func(p CacheParameter) bool { return p.Mapped != nil })
 }
 
 // A CacheParameter is a value that varies the key: a request parameter with all its values,
