@@ -47,7 +47,7 @@ func policies(args []string) error {
 	if err := os.Chmod(dir, 0o755); err != nil {
 		return err
 	}
-	if err := writeNginx(dir); err != nil {
+	if err := errors.Join(writeNginx(dir), writeCerts(dir)); err != nil {
 		return err
 	}
 	backend, err := launch("backend", loadCPUs, backendAddr, nginxCommand(dir, "backend")...)
@@ -77,6 +77,9 @@ func policies(args []string) error {
 		if err := measureKeys(s, *gate, filepath.Join(dir, sc.name), sc.keys, sc.plans, sc.shared, *rounds, *length); err != nil {
 			return fmt.Errorf("%s: %w", sc.name, err)
 		}
+	}
+	if *only == "" || slices.Contains(strings.Split(*only, ","), "chain") {
+		return measureChain(scenario{name: "chain", target: "CPU 1.5"}, *gate, dir, *rounds, *length)
 	}
 	return nil
 }
@@ -128,18 +131,8 @@ func launchCounters() (*process, error) {
 // key, and makes plans with a throttle and a quota that nothing exceeds, and keys that are
 // spread over them. It returns the value of a key of the first plan, which admits to the stage.
 func requireKeys(ctx context.Context, c *apigateway.Client, id string, keys, plans int) (string, error) {
-	resources, err := c.GetResources(ctx, &apigateway.GetResourcesInput{RestApiId: &id})
-	if err != nil {
+	if err := updateMethods(ctx, c, id, map[string]string{"/apiKeyRequired": "true"}); err != nil {
 		return "", err
-	}
-	for _, r := range resources.Items {
-		if len(r.ResourceMethods) == 0 {
-			continue
-		}
-		if _, err := c.UpdateMethod(ctx, &apigateway.UpdateMethodInput{RestApiId: &id, ResourceId: r.Id, HttpMethod: aws.String("ANY"),
-			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/apiKeyRequired"), Value: aws.String("true")}}}); err != nil {
-			return "", err
-		}
 	}
 	if _, err := c.CreateDeployment(ctx, &apigateway.CreateDeploymentInput{RestApiId: &id, StageName: aws.String(keyedStage)}); err != nil {
 		return "", err
@@ -168,6 +161,27 @@ func requireKeys(ctx context.Context, c *apigateway.Client, id string, keys, pla
 		}
 	}
 	return keyValue(0), nil
+}
+
+// updateMethods patches all methods of an API.
+func updateMethods(ctx context.Context, c *apigateway.Client, id string, values map[string]string) error {
+	resources, err := c.GetResources(ctx, &apigateway.GetResourcesInput{RestApiId: &id})
+	if err != nil {
+		return err
+	}
+	var patches []types.PatchOperation
+	for path, value := range values {
+		patches = append(patches, types.PatchOperation{Op: types.OpReplace, Path: &path, Value: &value})
+	}
+	for _, r := range resources.Items {
+		if len(r.ResourceMethods) == 0 {
+			continue
+		}
+		if _, err := c.UpdateMethod(ctx, &apigateway.UpdateMethodInput{RestApiId: &id, ResourceId: r.Id, HttpMethod: aws.String("ANY"), PatchOperations: patches}); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func keyValue(i int) string { return fmt.Sprintf("benchmark-key-with-the-number-%08d", i) }

@@ -142,8 +142,8 @@ func run(args []string) error {
 
 // header prints the head of a table that compares b with a.
 func header(a, b string) {
-	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", a, b, a, b, "CPU", "thrpt", "")
-	fmt.Printf("%-15s %9s %9s %9s %9s   %7s %7s   %s\n", "", "us/req", "us/req", "req/s", "req/s", "ratio", "ratio", "target")
+	fmt.Printf("%-15s %9s %9s %9s %9s %11s   %7s %7s   %s\n", "", a, b, a, b, "both", "CPU", "thrpt", "")
+	fmt.Printf("%-15s %9s %9s %9s %9s %11s   %7s %7s   %s\n", "", "us/req", "us/req", "req/s", "req/s", "peak MiB", "ratio", "ratio", "target")
 }
 
 func needTools() error {
@@ -159,6 +159,7 @@ func needTools() error {
 type sample struct {
 	cpu  float64 // microseconds per request
 	rate float64 // requests per second
+	peak float64 // resident memory at most, MiB
 }
 
 // measure runs rounds of both proxies, one after the other, and prints medians.
@@ -196,12 +197,14 @@ func measure(sc scenario, nginx, front *process, rounds int, d time.Duration) er
 	}
 	cpuOf := func(s sample) float64 { return s.cpu }
 	rateOf := func(s sample) float64 { return s.rate }
-	fmt.Printf("%-15s %9.1f %9.1f %9.0f %9.0f   %7.2f %7.2f   %s\n", sc.name,
-		pick(ns, cpuOf), pick(fs, cpuOf), pick(ns, rateOf), pick(fs, rateOf), median(cpu), median(rate), sc.target)
+	peakOf := func(s sample) float64 { return s.peak }
+	fmt.Printf("%-15s %9.1f %9.1f %9.0f %9.0f %5.0f %5.0f   %7.2f %7.2f   %s\n", sc.name,
+		pick(ns, cpuOf), pick(fs, cpuOf), pick(ns, rateOf), pick(fs, rateOf), pick(ns, peakOf), pick(fs, peakOf), median(cpu), median(rate), sc.target)
 	return nil
 }
 
 func one(l load, p *process, base string, d time.Duration) (sample, error) {
+	p.forgetPeak()
 	before, err := p.cpu()
 	if err != nil {
 		return sample{}, err
@@ -216,7 +219,11 @@ func one(l load, p *process, base string, d time.Duration) (sample, error) {
 		return sample{}, fmt.Errorf("no request succeeded")
 	}
 	after, err := p.cpu()
-	return sample{float64((after - before).Microseconds()) / float64(n), float64(n) / took.Seconds()}, err
+	if err != nil {
+		return sample{}, err
+	}
+	peak, err := p.peak()
+	return sample{float64((after - before).Microseconds()) / float64(n), float64(n) / took.Seconds(), float64(peak) / (1 << 20)}, err
 }
 
 func median(v []float64) float64 {
