@@ -81,6 +81,7 @@ func serve(ctx context.Context, c *invocation) error {
 		select {
 		case <-s.Ready():
 			announce(c.stdout, cfg, s)
+			debug.FreeOSMemory() // compiling everything took more than serving does
 		case <-ctx.Done():
 		}
 	}()

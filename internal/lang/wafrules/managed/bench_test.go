@@ -119,7 +119,7 @@ func BenchmarkFourGroupsLargePOST(b *testing.B) { benchmark(b, largePOST()) }
 
 func BenchmarkCompileCatalog(b *testing.B) {
 	for b.Loop() {
-		newCatalog(Lists{})
+		compile(Lists{})
 	}
 }
 
