@@ -28,9 +28,23 @@ const anonymous = "anonymous"
 // Lambda authorizer or a user pool's token, by the API's resource policy, and by both together
 // (authorizers, section 4.2). A method of type NONE without a resource policy costs nothing.
 func (x *exchange) authorize(ctx context.Context) error {
+	if x.method.Authorization == plan.AuthorizeNone && x.stage.Policy == nil && x.endpoint == nil {
+		return nil
+	}
+	err := x.admit(ctx)
+	if refused, ok := err.(*Refusal); err == nil || ok && refused.Type == plan.AccessDenied {
+		x.auth.authorize.note(err)
+	}
+	return err
+}
+
+// admit asks whoever decides about callers of the method.
+func (x *exchange) admit(ctx context.Context) error {
 	policy := x.stage.Policy
 	if x.method.Authorization == plan.AuthorizeIAM {
-		if err := x.authenticate(ctx); err != nil {
+		err := x.authenticate(ctx)
+		x.auth.authenticate.note(err)
+		if err != nil {
 			return err
 		}
 		return x.authorizeCaller(policy)

@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"errors"
+	"net/http"
 	"strconv"
 	"time"
 
@@ -22,13 +24,37 @@ type authorized struct {
 	claims []authorizer.Pair // of a token, in its order; nil for other authorizers
 
 	call authorizerCall
+
+	authenticate, authorize outcome // of signature or token, and of policies
+}
+
+// outcome is what a step left for access logs; the zero value is that of a step that was not
+// taken.
+type outcome struct {
+	status  int // 200, 401, 403, 500
+	problem string
+}
+
+// note keeps how the step ended.
+func (o *outcome) note(err error) {
+	o.status = http.StatusOK
+	if err == nil {
+		return
+	}
+	var r *Refusal
+	if !errors.As(err, &r) {
+		r = authorizerFailed("authorizer-abandoned", err)
+	}
+	o.status, o.problem = r.status(), r.Message
+	if r.Null && r.Cause != nil {
+		o.problem = r.Cause.Error()
+	}
 }
 
 // authorizerCall is what asking an authorizer left for logs.
 type authorizerCall struct {
+	outcome
 	asked     bool
-	status    int           // $context.authorizer.status: 200, 401, 403, 500
-	problem   string        // $context.authorizer.error
 	latency   time.Duration // of the function; 0 when its answer was remembered
 	invoked   int           // status of the Lambda API; 0 when it was not called
 	requestID string        // of the function's call
@@ -57,6 +83,10 @@ func (x *exchange) authorizerText(id variable.ID, arg string) (string, bool) {
 		return authorizer.Find(a.context, arg)
 	case variable.AuthorizerError:
 		return a.call.problem, a.call.problem != ""
+	case variable.AuthenticateError:
+		return a.authenticate.problem, a.authenticate.problem != ""
+	case variable.AuthorizeError:
+		return a.authorize.problem, a.authorize.problem != ""
 	case variable.AuthorizerRequestID:
 		return a.call.requestID, a.call.requestID != ""
 	}
@@ -69,6 +99,10 @@ func (x *exchange) authorizerNumber(id variable.ID) (int64, bool) {
 	switch id {
 	case variable.AuthorizerStatus:
 		return int64(c.status), c.asked
+	case variable.AuthenticateStatus:
+		return int64(x.auth.authenticate.status), x.auth.authenticate.status != 0
+	case variable.AuthorizeStatus:
+		return int64(x.auth.authorize.status), x.auth.authorize.status != 0
 	case variable.AuthorizerLatency, variable.AuthorizerIntegrationLatency:
 		return c.latency.Milliseconds(), c.asked
 	case variable.AuthorizerIntegrationStatus:

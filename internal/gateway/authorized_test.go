@@ -20,7 +20,7 @@ func TestAuthorizedShows(t *testing.T) {
 	}
 
 	x.auth = authorized{lambda: true, principal: `us"er`, context: []authorizer.Pair{{Name: "org", Value: "7"}, {Name: "admin", Value: "false"}}}
-	x.auth.call = authorizerCall{asked: true, status: 200, latency: 25 * time.Millisecond, invoked: 200}
+	x.auth.call = authorizerCall{asked: true, outcome: outcome{status: 200}, latency: 25 * time.Millisecond, invoked: 200}
 	b, _ := x.appendAuthorizer([]byte("="))
 	if want := `={"principalId":"us\"er","integrationLatency":25,"org":"7","admin":"false"}`; string(b) != want {
 		t.Errorf("event:\n got %s\nwant %s", b, want)

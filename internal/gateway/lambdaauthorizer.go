@@ -3,7 +3,6 @@ package gateway
 import (
 	"context"
 	"errors"
-	"net/http"
 	"strconv"
 	"time"
 
@@ -59,7 +58,7 @@ func (x *exchange) authorizeByLambda(ctx context.Context, policy *iampolicy.Poli
 		a.lambda, a.principal, a.context, a.usageKey = true, answer.Principal, answer.Context, answer.UsageKey
 		err = x.judgeAnswer(answer, policy, &q)
 	}
-	x.noteAuthorizer(err)
+	x.auth.call.note(err)
 	return err
 }
 
@@ -273,23 +272,6 @@ func (x *exchange) judgeAnswer(answer *authorizer.Answer, policy *iampolicy.Poli
 		r.Message += " with an explicit deny in an identity-based policy"
 	}
 	return r
-}
-
-// noteAuthorizer keeps the outcome for access logs.
-func (x *exchange) noteAuthorizer(err error) {
-	c := &x.auth.call
-	if err == nil {
-		c.status = http.StatusOK
-		return
-	}
-	var r *Refusal
-	if !errors.As(err, &r) {
-		r = authorizerFailed("authorizer-abandoned", err)
-	}
-	c.status, c.problem = r.status(), r.Message
-	if r.Null && r.Cause != nil {
-		c.problem = r.Cause.Error()
-	}
 }
 
 // appendTokenEvent appends the event of a TOKEN authorizer (authorizers, section 1.1).

@@ -31,7 +31,8 @@ func (x *exchange) authorizeByToken(ctx context.Context, policy *iampolicy.Polic
 		return errURITooLong
 	}
 	err := x.verifyToken(ctx, x.method.Authorizer)
-	x.noteAuthorizer(err)
+	x.auth.call.note(err)
+	x.auth.authenticate.note(err)
 	if err != nil || policy == nil {
 		return err
 	}

@@ -94,6 +94,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 		out.Problems = append(out.Problems, s.revocation.problems()...)
 		out.Problems = append(out.Problems, s.notLogged(r.Context())...)
 		out.Problems = append(out.Problems, s.follower.Problems()...)
+		out.Problems = append(out.Problems, s.issuerProblems()...)
 		out.Warnings = s.warnings(r.Context())
 	}
 	status := http.StatusOK

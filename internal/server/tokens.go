@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path/filepath"
 	"slices"
+	"time"
 
 	"github.com/go-jose/go-jose/v4"
 
@@ -33,4 +34,20 @@ func (s *Server) openTokens() *userpool.Verifier {
 			return live.Networks(live.Egress.AllowFetch)
 		},
 	})
+}
+
+// issuerProblems names the issuers whose keys could not be read at the last attempt.
+func (s *Server) issuerProblems() []string {
+	var out []string
+	for _, r := range s.tokens.Reports() {
+		if r.Err == nil {
+			continue
+		}
+		state := "its tokens are refused"
+		if r.Keys > 0 {
+			state = "the keys of " + r.Fetched.UTC().Format(time.RFC3339) + " serve until " + r.Until.UTC().Format(time.RFC3339)
+		}
+		out = append(out, "token issuer "+r.Issuer+": its keys cannot be read, "+state+": "+r.Err.Error())
+	}
+	return out
 }

@@ -37,29 +37,30 @@ type source struct {
 // errNoKeys is why no token can be judged: the keys were never read, or too long ago.
 var errNoKeys = errors.New("the issuer's keys are not known")
 
-// find returns the keys that a token's signature may be verified with. It asks the issuer
+// find returns the keys that a token's signature may be verified with, and the set that they
+// are of. It asks the issuer
 // when it has no keys, or none that the token names.
-func (s *source) find(ctx context.Context, kid string, alg jose.SignatureAlgorithm) ([]jose.JSONWebKey, error) {
+func (s *source) find(ctx context.Context, kid string, alg jose.SignatureAlgorithm) (*keySet, []jose.JSONWebKey, error) {
 	now := s.v.now()
 	set := s.keys.Load()
 	if !set.usable(now, s.v.options.Keep) {
 		if err := s.refresh(ctx, failurePause); err != nil {
-			return nil, err
+			return nil, nil, err
 		}
 		if set = s.keys.Load(); !set.usable(now, s.v.options.Keep) {
-			return nil, errNoKeys
+			return nil, nil, errNoKeys
 		}
 	}
 	if !set.fresh(now) {
 		s.v.renew(s)
 	}
 	if found := set.find(kid, alg); found != nil {
-		return found, nil
+		return set, found, nil
 	}
-	if s.refresh(ctx, unknownKeyPause) != nil {
-		return nil, nil // what is known does not have it
+	if s.refresh(ctx, unknownKeyPause) == nil {
+		set = s.keys.Load()
 	}
-	return s.keys.Load().find(kid, alg), nil
+	return set, set.find(kid, alg), nil
 }
 
 // refresh fetches the keys, unless that was done less than pause ago. Of callers at the same

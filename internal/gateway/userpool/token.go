@@ -27,6 +27,8 @@ type Token struct {
 
 	// Audience is the claim aud; access tokens of Cognito have none.
 	Audience []string
+
+	end time.Time // exp
 }
 
 // HasScope reports whether the token has one of scopes.
@@ -111,10 +113,11 @@ func (i *Issuer) judge(header jose.Header, payload []byte, now time.Time) (*Toke
 	if iss, _ := v.Get("iss"); iss.Kind() != ojson.String || iss.Text() != i.Name {
 		return nil, invalid("the token is of another issuer", nil)
 	}
-	if err := judgeTimes(v, now); err != nil {
+	end, err := judgeTimes(v, now)
+	if err != nil {
 		return nil, err
 	}
-	t := &Token{Audience: list(v, "aud"), Scopes: scopesOf(v)}
+	t := &Token{Audience: list(v, "aud"), Scopes: scopesOf(v), end: end}
 	if t.Access, err = i.isAccess(header, v); err != nil {
 		return nil, err
 	}
@@ -131,26 +134,26 @@ func (i *Issuer) judge(header jose.Header, payload []byte, now time.Time) (*Toke
 	return t, nil
 }
 
-// judgeTimes compares exp, nbf and iat with the clock (RFC 7519, section 4.1).
-func judgeTimes(v ojson.Value, now time.Time) error {
+// judgeTimes compares exp, nbf and iat with the clock, and returns exp (RFC 7519, section 4.1).
+func judgeTimes(v ojson.Value, now time.Time) (end time.Time, err error) {
 	exp, ok := seconds(v, "exp")
 	if !ok {
-		return invalid("the token has no end", nil)
+		return end, invalid("the token has no end", nil)
 	}
 	for _, name := range []string{"nbf", "iat"} {
 		claim, there := v.Get(name)
 		at, ok := seconds(v, name)
 		if there && claim.Kind() != ojson.Null && !ok {
-			return invalid("the claim "+name+" is no time", nil)
+			return end, invalid("the claim "+name+" is no time", nil)
 		}
 		if ok && at.After(now.Add(skew)) {
-			return invalid("the token is not valid yet", nil)
+			return end, invalid("the token is not valid yet", nil)
 		}
 	}
 	if !now.Before(exp) {
-		return &Error{Kind: Expired, Reason: "the token expired at " + exp.UTC().Format(time.RFC3339)}
+		return end, &Error{Kind: Expired, Reason: "the token expired at " + exp.UTC().Format(time.RFC3339)}
 	}
-	return nil
+	return exp, nil
 }
 
 // seconds reads a claim that is a number of seconds since 1970.

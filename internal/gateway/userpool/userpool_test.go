@@ -6,6 +6,7 @@ import (
 	"crypto/elliptic"
 	"crypto/rand"
 	"crypto/rsa"
+	"crypto/sha256"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/json"
@@ -506,6 +507,42 @@ func FuzzToken(f *testing.F) {
 			t.Fatalf("%q is a token", token)
 		}
 	})
+}
+
+// TestRemembered: a token that was verified is not remembered beyond its end, for other pools,
+// or when its key is withdrawn.
+func TestRemembered(t *testing.T) {
+	i := newIssuer(t, public(rsaKey(), "k1"))
+	other := newIssuer(t, public(rsaKey(), "k1"))
+	v := i.verifier(nil)
+	const otherPool = "arn:aws:cognito-idp:us-east-1:123456789012:userpool/us-east-1_Other"
+	v.options.Issuers[otherPool] = Issuer{Name: other.name(), KeySet: other.server.URL + "/keys"}
+	token := sign(t, jose.RS256, rsaKey(), map[string]any{"kid": "k1"}, i.claims(nil))
+	for range 2 {
+		if got := outcome(v, token); got != "ok" {
+			t.Fatal(got)
+		}
+	}
+	if _, err := v.Verify(t.Context(), []string{otherPool}, token); err == nil {
+		t.Error("the token passes for another pool")
+	}
+	if _, err := v.Verify(t.Context(), []string{otherPool, pool}, token); err != nil {
+		t.Errorf("for both pools: %v", err)
+	}
+	i.advance(time.Hour)
+	if got := outcome(v, token); !strings.HasPrefix(got, "expired") {
+		t.Errorf("at its end: %s", got)
+	}
+	for n := range 4 * verifiedShards * verifiedTokens {
+		v.verified.put(sha256.Sum256([]byte{byte(n), byte(n >> 8), byte(n >> 16)}), verifiedToken{})
+	}
+	n := 0
+	for s := range v.verified.shards {
+		n += len(v.verified.shards[s].now) + len(v.verified.shards[s].old)
+	}
+	if n > 2*verifiedShards*verifiedTokens {
+		t.Errorf("%d tokens are remembered", n)
+	}
 }
 
 func BenchmarkVerify(b *testing.B) {

@@ -2,6 +2,7 @@ package userpool
 
 import (
 	"context"
+	"crypto/sha256"
 	"crypto/tls"
 	"log/slog"
 	"net/http"
@@ -46,6 +47,7 @@ type Verifier struct {
 	options      Options
 	own, foreign *http.Client
 	due          chan *source
+	verified     verified
 
 	mu      sync.RWMutex
 	sources map[string]*source // by ARN; nil for one that is no pool's
@@ -101,9 +103,44 @@ func (v *Verifier) source(arn string) *source {
 // a few seconds. Errors are an *Error.
 func (v *Verifier) Verify(ctx context.Context, pools []string, token string) (*Token, error) {
 	token = bare(token)
-	name, err := issuerOf(token)
+	if len(token) > maxToken {
+		return nil, invalid("not a signed token in compact form", nil)
+	}
+	digest := sha256.Sum256([]byte(token))
+	if t, ok := v.remembered(digest, pools); ok {
+		return t, nil
+	}
+	s, set, t, err := v.verify(ctx, pools, token)
 	if err != nil {
 		return nil, err
+	}
+	v.verified.put(digest, verifiedToken{s, set, t, t.end})
+	return t, nil
+}
+
+// remembered returns a token that was verified before, as long as nothing has changed for it:
+// the pool is one of those that are asked for, its keys are the same and may be used, and the
+// token has not ended.
+func (v *Verifier) remembered(digest [sha256.Size]byte, pools []string) (*Token, bool) {
+	t, ok := v.verified.get(digest)
+	now := v.now()
+	if !ok || !now.Before(t.end) || t.source.keys.Load() != t.set || !t.set.usable(now, v.options.Keep) {
+		return nil, false
+	}
+	if !slices.ContainsFunc(pools, func(arn string) bool { return v.source(arn) == t.source }) {
+		return nil, false
+	}
+	if !t.set.fresh(now) {
+		v.renew(t.source)
+	}
+	return t.token, true
+}
+
+// verify judges a token by its signature and claims, and says whose keys it was.
+func (v *Verifier) verify(ctx context.Context, pools []string, token string) (*source, *keySet, *Token, error) {
+	name, err := issuerOf(token)
+	if err != nil {
+		return nil, nil, nil, err
 	}
 	var s *source
 	for _, arn := range pools {
@@ -113,31 +150,32 @@ func (v *Verifier) Verify(ctx context.Context, pools []string, token string) (*T
 		}
 	}
 	if s == nil {
-		return nil, invalid("the token is of another issuer", nil)
+		return nil, nil, nil, invalid("the token is of another issuer", nil)
 	}
 	algorithms := s.issuer.algorithms()
 	signed, err := jose.ParseSignedCompact(token, algorithms)
 	if err != nil {
-		return nil, invalid("the token cannot be read", err)
+		return nil, nil, nil, invalid("the token cannot be read", err)
 	}
 	header := signed.Signatures[0].Protected
 	alg := jose.SignatureAlgorithm(header.Algorithm)
 	if !slices.Contains(algorithms, alg) {
-		return nil, invalid("the token is signed with "+header.Algorithm, nil)
+		return nil, nil, nil, invalid("the token is signed with "+header.Algorithm, nil)
 	}
-	keys, err := s.find(ctx, header.KeyID, alg)
+	set, keys, err := s.find(ctx, header.KeyID, alg)
 	if err != nil {
-		return nil, &Error{Unavailable, "the keys of " + name + " cannot be read", err}
+		return nil, nil, nil, &Error{Unavailable, "the keys of " + name + " cannot be read", err}
 	}
 	for _, k := range keys {
 		if payload, err := signed.Verify(k.Key); err == nil {
-			return s.issuer.judge(header, payload, v.now())
+			t, err := s.issuer.judge(header, payload, v.now())
+			return s, set, t, err
 		}
 	}
 	if len(keys) == 0 {
-		return nil, invalid("the token names a key that its issuer does not have", nil)
+		return nil, nil, nil, invalid("the token names a key that its issuer does not have", nil)
 	}
-	return nil, invalid("the token's signature is wrong", nil)
+	return nil, nil, nil, invalid("the token's signature is wrong", nil)
 }
 
 // bare takes the scheme off: both "Bearer TOKEN" and TOKEN are accepted (authorizers, section
