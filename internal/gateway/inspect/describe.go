@@ -58,6 +58,9 @@ func (d *describer) describe(s *Subject) *wafrules.Request {
 		ClientIP: conn.Remote.Addr().Unmap(), Time: s.Time}
 	if s.Body != nil {
 		d.request.Body = s.Body
+		if coding := codingOf(req.Header); coding != "" {
+			d.request.Body = &inflated{s.Body, coding}
+		}
 	}
 	return &d.request
 }

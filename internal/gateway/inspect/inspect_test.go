@@ -1,6 +1,10 @@
 package inspect
 
 import (
+	"bytes"
+	"compress/flate"
+	"compress/gzip"
+	"compress/zlib"
 	"errors"
 	"io"
 	"net/netip"
@@ -255,5 +259,65 @@ func TestExplanationsAreKeptByID(t *testing.T) {
 		if x == nil || len(x.Matches) != 1 || x.Show(nil, true).Matches[0].Matched != c.matched {
 			t.Errorf("%s: %+v, want %q", c.path, x, c.matched)
 		}
+	}
+}
+
+// packed compresses a text.
+func packed(coding, text string) string {
+	var b bytes.Buffer
+	var w io.WriteCloser
+	switch coding {
+	case "gzip":
+		w = gzip.NewWriter(&b)
+	case "zlib":
+		w = zlib.NewWriter(&b)
+	default:
+		w, _ = flate.NewWriter(&b, 9)
+	}
+	io.WriteString(w, text)
+	w.Close()
+	return b.String()
+}
+
+// Compression hides nothing, and what is not compressed as it claims is inspected as it is.
+// The body goes on as it came.
+func TestCompressedBodiesAreInspected(t *testing.T) {
+	long := strings.Repeat("x", 10_000) + "this is evil"
+	for _, c := range []struct {
+		name, coding, body string
+		blocked            bool
+	}{
+		{"gzip", "gzip", packed("gzip", long), true}, {"x-gzip", "X-GZip", packed("gzip", long), true}, {"zlib", "deflate", packed("zlib", long), true},
+		{"deflate", "deflate", packed("flate", long), true}, {"harmless", "gzip", packed("gzip", "good"), false}, {"not compressed", "gzip", "this is evil", true},
+		{"unknown", "br", "this is evil", true}, {"broken off", "gzip", packed("gzip", "evil"+strings.Repeat("ab", 9000))[:40], true},
+		{"garbage after it", "gzip", packed("gzip", "evil") + "garbage", true}, {"two members", "gzip", packed("gzip", "good") + packed("gzip", "evil"), true}, {"empty", "gzip", "", false},
+		{"past the limit", "gzip", packed("gzip", strings.Repeat("x", 100_000)+"evil"), false}, // CONTINUE
+	} {
+		s := subject("/", c.body)
+		s.Request.Header.Add("Content-Encoding", c.coding)
+		out, err := guard(t, nil).Inspect(s)
+		if err != nil || out.Blocked != c.blocked {
+			t.Errorf("%s: blocked %t, %v, want %t", c.name, out.Blocked, err, c.blocked)
+		}
+		if got, err := io.ReadAll(s.Body); err != nil || string(got) != c.body {
+			t.Errorf("%s: the body goes on with %d bytes, %v, want the %d that came", c.name, len(got), err, len(c.body))
+		}
+	}
+}
+
+// A compressed body that says nothing at great length is not read for ever.
+func TestEmptyBlocksAreBounded(t *testing.T) {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	for b.Len() < 4<<20 {
+		w.Flush() // an empty block
+	}
+	s := subject("/", b.String())
+	s.Request.Header.Add("Content-Encoding", "gzip")
+	if _, err := guard(t, nil).Inspect(s); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.Body.Buffer()); n > 1<<20 {
+		t.Errorf("%d bytes were read ahead", n)
 	}
 }
