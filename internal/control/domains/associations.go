@@ -62,7 +62,7 @@ func privateDomain(ctx context.Context, tx *store.Tx, arn string) (model.DomainN
 		return model.DomainName{}, badRequest("Invalid ARN specified in the request")
 	}
 	name, id, _ := strings.Cut(name, "+")
-	d, err := getDomain(ctx, tx, name)
+	d, err := getDomain(ctx, tx, name, nil)
 	if err != nil {
 		return model.DomainName{}, err
 	}

@@ -134,8 +134,8 @@ func (s *DomainNames) newDomain(ctx context.Context, tx *store.Tx, in *apigatewa
 		Status:                  "AVAILABLE",
 		CreatedDate:             tx.Now().Truncate(time.Second),
 	}
-	if in.CertificateBody != nil || in.CertificatePrivateKey != nil {
-		return d, badRequest("certificateBody and certificatePrivateKey are not offered: import the certificate into ACM and name it by certificateArn or regionalCertificateArn")
+	if in.CertificateBody != nil || in.CertificatePrivateKey != nil || in.CertificateChain != nil {
+		return d, badRequest("certificateBody, certificatePrivateKey and certificateChain are not offered: import the certificate into ACM and name it by certificateArn or regionalCertificateArn")
 	}
 	d.EndpointConfiguration = model.EndpointConfiguration{Types: []string{"EDGE"}, IPAddressType: "ipv4"}
 	if e := in.EndpointConfiguration; e != nil {
@@ -186,7 +186,7 @@ func (s *DomainNames) target(ctx context.Context, d *model.DomainName) {
 // GetDomainName returns a domain name.
 func (s *DomainNames) GetDomainName(ctx context.Context, in *apigateway.GetDomainNameInput) (*apigateway.DomainName, error) {
 	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, in.DomainNameId)
 		if err != nil {
 			return nil, err
 		}
@@ -194,8 +194,12 @@ func (s *DomainNames) GetDomainName(ctx context.Context, in *apigateway.GetDomai
 	})
 }
 
-func getDomain(ctx context.Context, tx *store.Tx, name string) (store.Item[model.DomainName], error) {
+// getDomain loads a domain name. An id, which private ones have, must be its own.
+func getDomain(ctx context.Context, tx *store.Tx, name string, id *string) (store.Item[model.DomainName], error) {
 	d, err := domainNames.Item(tx, operation.Scope(ctx), strings.ToLower(name))
+	if err == nil && opt.Value(id) != "" && *id != d.Value.DomainNameID {
+		return d, noDomain()
+	}
 	return d, operation.OrElse(err, noDomain())
 }
 
@@ -221,7 +225,7 @@ func (s *DomainNames) GetDomainNames(ctx context.Context, in *apigateway.GetDoma
 // DeleteDomainName deletes a domain name with its mappings and trust store.
 func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.DeleteDomainNameInput) (*apigateway.DeleteDomainNameOutput, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteDomainNameOutput, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, in.DomainNameId)
 		if err != nil {
 			return nil, err
 		}
@@ -256,7 +260,7 @@ func (s *DomainNames) UpdateDomainName(ctx context.Context, in *apigateway.Updat
 // update is UpdateDomainName with a say on the trust store that comes in.
 func (s *DomainNames) update(ctx context.Context, in *apigateway.UpdateDomainNameInput, incoming func(*model.MutualTLS, *trust.Bundle) error) (*apigateway.DomainName, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
-		it, err := getDomain(ctx, tx, *in.DomainName)
+		it, err := getDomain(ctx, tx, *in.DomainName, in.DomainNameId)
 		if err != nil {
 			return nil, err
 		}

@@ -26,7 +26,7 @@ func noMapping() *awserr.Error {
 // CreateBasePathMapping leads a base path of a domain name to a stage.
 func (s *DomainNames) CreateBasePathMapping(ctx context.Context, in *apigateway.CreateBasePathMappingInput) (*apigateway.BasePathMapping, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, in.DomainNameId)
 		if err != nil {
 			return nil, err
 		}
@@ -76,7 +76,7 @@ func checkMapping(ctx context.Context, tx *store.Tx, m model.BasePathMapping) er
 // GetBasePathMapping returns a mapping.
 func (s *DomainNames) GetBasePathMapping(ctx context.Context, in *apigateway.GetBasePathMappingInput) (*apigateway.BasePathMapping, error) {
 	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
-		m, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
+		m, err := getMapping(ctx, tx, *in.DomainName, in.DomainNameId, *in.BasePath)
 		if err != nil {
 			return nil, err
 		}
@@ -84,8 +84,8 @@ func (s *DomainNames) GetBasePathMapping(ctx context.Context, in *apigateway.Get
 	})
 }
 
-func getMapping(ctx context.Context, tx *store.Tx, domain, path string) (store.Item[model.BasePathMapping], error) {
-	d, err := getDomain(ctx, tx, domain)
+func getMapping(ctx context.Context, tx *store.Tx, domain string, id *string, path string) (store.Item[model.BasePathMapping], error) {
+	d, err := getDomain(ctx, tx, domain, id)
 	if err != nil {
 		return store.Item[model.BasePathMapping]{}, err
 	}
@@ -96,7 +96,7 @@ func getMapping(ctx context.Context, tx *store.Tx, domain, path string) (store.I
 // GetBasePathMappings lists the mappings of a domain name in order of creation.
 func (s *DomainNames) GetBasePathMappings(ctx context.Context, in *apigateway.GetBasePathMappingsInput) (*apigateway.GetBasePathMappingsOutput, error) {
 	return operation.View(ctx, s.Store, func(tx *store.Tx) (*apigateway.GetBasePathMappingsOutput, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, in.DomainNameId)
 		if err != nil {
 			return nil, err
 		}
@@ -115,7 +115,7 @@ func (s *DomainNames) GetBasePathMappings(ctx context.Context, in *apigateway.Ge
 // UpdateBasePathMapping patches a mapping; a new base path moves it.
 func (s *DomainNames) UpdateBasePathMapping(ctx context.Context, in *apigateway.UpdateBasePathMappingInput) (*apigateway.BasePathMapping, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.BasePathMapping, error) {
-		it, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
+		it, err := getMapping(ctx, tx, *in.DomainName, in.DomainNameId, *in.BasePath)
 		if err != nil {
 			return nil, err
 		}
@@ -160,7 +160,7 @@ func patchMapping(m *model.BasePathMapping, o patch.Operation) error {
 // DeleteBasePathMapping takes a mapping away.
 func (s *DomainNames) DeleteBasePathMapping(ctx context.Context, in *apigateway.DeleteBasePathMappingInput) (*apigateway.DeleteBasePathMappingOutput, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DeleteBasePathMappingOutput, error) {
-		m, err := getMapping(ctx, tx, *in.DomainName, *in.BasePath)
+		m, err := getMapping(ctx, tx, *in.DomainName, in.DomainNameId, *in.BasePath)
 		if err != nil {
 			return nil, err
 		}

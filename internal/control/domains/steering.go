@@ -45,7 +45,7 @@ var tagDocuments = store.Collection[model.TagDocument]{Kind: model.KindTagDocume
 // name, may not read.
 func (s *DomainNames) JudgeTags(ctx context.Context, tx *store.Tx, c tags.Change) (weakened []string, err error) {
 	a, _ := model.ParseARN(c.ARN)
-	it, err := getDomain(ctx, tx, strings.TrimPrefix(a.Resource, "/domainnames/"))
+	it, err := getDomain(ctx, tx, strings.TrimPrefix(a.Resource, "/domainnames/"), nil)
 	if err != nil {
 		return nil, err
 	}

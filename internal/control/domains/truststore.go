@@ -174,7 +174,7 @@ func (s *DomainNames) RollBackTrustStore(ctx context.Context, name string, force
 // putInForce makes a kept copy the trust store that decides.
 func (s *DomainNames) putInForce(ctx context.Context, name, id, absent string, force bool, change func(d *model.DomainName, current, next *model.TrustStore)) (*apigateway.DomainName, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.DomainName, error) {
-		it, err := getDomain(ctx, tx, name)
+		it, err := getDomain(ctx, tx, name, nil)
 		if err != nil {
 			return nil, err
 		}
