@@ -136,9 +136,12 @@ func compileAddress(s *plan.Stage, i *model.Integration, out *plan.Integration, 
 		out.Broken = invalidEndpoint
 		return
 	}
-	if out.Target, out.Broken = with.target(s, i, scheme, authority); out.Broken != "" {
+	target, broken := with.target(s, i, scheme, authority)
+	if broken != "" {
+		out.Broken = broken
 		return
 	}
+	out.Target = target
 	out.URI = expression.CompileURI(path)
 	if len(out.URI.Placeholders()) == 0 {
 		out.FixedURI = string(out.URI.Append(nil, func(dst []byte, _ string, _ bool) ([]byte, bool) { return dst, false }))
