@@ -135,3 +135,44 @@ def handler(e, c):
 		}
 	}
 }
+
+// A function sees what the authorizer said: every value as text, and how long it took, 0 when
+// the answer was remembered.
+func TestLambdaSeesAuthorizer(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	arn := pythonFunction(t, g, "auth", authorizerSource)
+	c := newFunction(t, g, "fn", "import json\ndef handler(e, c): return {'body': json.dumps(e['requestContext'].get('authorizer'))}\n")
+	a := newAPI(t, g)
+	r, open := a.resource("/f"), a.resource("/open")
+	a.proxyFunction(r, "GET", "fn")
+	a.proxyFunction(open, "GET", "fn")
+	id := a.authorizer(apigateway.CreateAuthorizerInput{
+		Type: types.AuthorizerTypeToken, IdentitySource: aws.String("method.request.header.Authorization"),
+		AuthorizerUri: aws.String("arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + arn + "/invocations"),
+	})
+	a.authorize(r, "GET", "CUSTOM", id)
+	a.deploy("prod")
+	permit(t, c, "auth", "api", a.source("authorizers/"+id))
+	permit(t, c, "fn", "api", a.source("*"))
+	for i := range 2 {
+		req, err := http.NewRequest("GET", "http://"+a.host()+"/prod/f", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Header.Set("Authorization", "t")
+		status, body, _ := do(t, g.Client(t, nil), req)
+		var got map[string]any
+		if err := json.Unmarshal([]byte(body), &got); err != nil || status != 200 {
+			t.Fatalf("%d %s", status, body)
+		}
+		took, isNumber := got["integrationLatency"].(float64)
+		delete(got, "integrationLatency")
+		if diff := cmp.Diff(map[string]any{"principalId": "user|t", "calls": "1", "admin": "false", "token": "t"}, got); diff != "" || !isNumber || i == 1 && took != 0 {
+			t.Errorf("call %d: %s\n%s", i, body, diff)
+		}
+	}
+	if status, body, _ := get(t, g.Client(t, nil), "http://"+a.host()+"/prod/open"); status != 200 || body != "null" {
+		t.Errorf("without an authorizer: %d %s", status, body)
+	}
+}
