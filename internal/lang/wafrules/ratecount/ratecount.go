@@ -22,6 +22,7 @@ import (
 	"slices"
 	"sync"
 	"time"
+	"weak"
 
 	"gatehouse/internal/lang/wafrules"
 )
@@ -39,11 +40,16 @@ const (
 type Store struct {
 	mu       sync.Mutex
 	counters map[string]*counter
-	sharing  *sharing // nil while nodes count alone; set once, by Share
+	// idle are counters that were not used for a window. They live on while a web ACL
+	// has them.
+	idle    map[string]weak.Pointer[counter]
+	sharing *sharing // nil while nodes count alone; set once, by Share
 }
 
 // NewStore returns an empty Store.
-func NewStore() *Store { return &Store{counters: map[string]*counter{}} }
+func NewStore() *Store {
+	return &Store{counters: map[string]*counter{}, idle: map[string]weak.Pointer[counter]{}}
+}
 
 // Counter returns the counter of a rule, made at first use.
 func (s *Store) Counter(rule wafrules.RateRule) wafrules.RateCounter {
@@ -51,8 +57,14 @@ func (s *Store) Counter(rule wafrules.RateRule) wafrules.RateCounter {
 	defer s.mu.Unlock()
 	c := s.counters[rule.ID]
 	if c == nil {
+		c = s.idle[rule.ID].Value()
+	}
+	if c == nil {
 		c = newCounter(rule)
 		c.store, c.sharing = s, s.sharing
+		if s.sharing != nil {
+			c.shared = s.sharing.identify(rule.ID)
+		}
 		s.counters[rule.ID] = c
 	}
 	return c
@@ -63,6 +75,9 @@ func (s *Store) Counter(rule wafrules.RateRule) wafrules.RateCounter {
 func (s *Store) Limited(id string, now time.Time) []netip.Addr {
 	s.mu.Lock()
 	c := s.counters[id]
+	if c == nil {
+		c = s.idle[id].Value()
+	}
 	s.mu.Unlock()
 	if c == nil {
 		return nil
@@ -70,30 +85,38 @@ func (s *Store) Limited(id string, now time.Time) []netip.Addr {
 	return c.limited(now)
 }
 
-// Sweep forgets the counters that were not used for a whole window, which include those of
-// rules that no longer exist. A web ACL that still has one brings it back by using it.
+// Sweep empties the counters that were not used for a whole window, and forgets those of
+// rules that no longer exist. A counter that is used again is known again.
 func (s *Store) Sweep(now time.Time) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, c := range s.counters {
 		if c.retire(now) {
 			delete(s.counters, id)
+			s.idle[id] = weak.Make(c)
+		}
+	}
+	for id, c := range s.idle {
+		if c.Value() == nil {
+			delete(s.idle, id)
 		}
 	}
 }
 
-// restore takes a counter in again that was swept away and is used nevertheless.
+// restore takes a counter in again that was idle and is used.
 func (s *Store) restore(c *counter) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.counters[c.id] == nil {
 		s.counters[c.id] = c
+		delete(s.idle, c.id)
 	}
 }
 
 // A counter counts for one rule.
 type counter struct {
 	id     string
+	shared uint64 // of the rule on all nodes; 0 while nodes count alone
 	store  *Store
 	limit  int64
 	window time.Duration
@@ -101,7 +124,7 @@ type counter struct {
 	seed   maphash.Seed
 
 	mu      sync.Mutex
-	sets    []set
+	sets    []set // none before the first request
 	used    int   // keys in sets, roughly: those that ran out of their window are counted
 	last    int64 // step of the latest request
 	swept   bool  // out of the store
@@ -124,7 +147,7 @@ type entry struct {
 }
 
 func newCounter(rule wafrules.RateRule) *counter {
-	return &counter{id: rule.ID, limit: rule.Limit, window: rule.Window, step: rule.Window / slots, seed: maphash.MakeSeed(), sets: make([]set, minSets)}
+	return &counter{id: rule.ID, limit: rule.Limit, window: rule.Window, step: rule.Window / slots, seed: maphash.MakeSeed()}
 }
 
 // Add counts a request. The limit is passed by the request after the last allowed one.
@@ -162,6 +185,9 @@ func (c *counter) stepAt(now time.Time) int64 {
 // find returns the key's entry, advanced to step; a new key takes the place of the least
 // active one.
 func (c *counter) find(hash uint64, step int64) *entry {
+	if c.sets == nil {
+		c.sets = make([]set, minSets)
+	}
 	s := c.place(hash)
 	weakest := &s[0]
 	for i := range s {
@@ -282,6 +308,6 @@ func (c *counter) retire(now time.Time) bool {
 	if c.stepAt(now)-c.last < slots {
 		return false
 	}
-	c.sets, c.used, c.elsewhere, c.swept = make([]set, minSets), 0, elsewhere{}, true
+	c.sets, c.used, c.elsewhere, c.swept = nil, 0, elsewhere{}, true
 	return true
 }

@@ -22,6 +22,9 @@ import (
 // memory on the Board too. Keys of which a node saw less than a sixteenth of its part of
 // the limit are left out; together they can hide a sixteenth of the limit.
 //
+// One more sheet says which rules a node counts for: who does not count for one of them reads
+// it all the same, so that nobody begins anew at a node that was idle.
+//
 // What reaches several nodes between two exchanges is noticed half a second late. While the
 // Board is away, what the others counted fades over a window, and each node's own counts are
 // taken for its share of the cluster's: in the end it allows limit/nodes.
@@ -104,15 +107,23 @@ type exchanger struct {
 	node  string
 	nodes int       // that were there when the board last answered, this one included
 	heard time.Time // when that was
+	// busy are the rules, by shared id, that other nodes counted for then.
+	busy map[uint64]bool
 }
+
+// maxBusy bounds the rules that a node's first sheet names.
+const maxBusy = 10_000
 
 // exchange shows what this node counted and takes in what the others did.
 func (x *exchanger) exchange(ctx context.Context, now time.Time) error {
-	names, counters := x.store.active(now)
-	// The first sheet only says that the node is there.
-	sheets := []Sheet{{Name: "", Keep: 2 * fresh}}
-	for i, c := range counters {
-		sheets = append(sheets, Sheet{Name: names[i], Text: c.sheet(now, x.nodes), Keep: c.window})
+	counters := x.store.active(now, x.busy)
+	sheets := []Sheet{{Keep: 2 * fresh}} // the first says that the node is there, and what it counts for
+	for _, c := range counters {
+		text := c.sheet(now, x.nodes)
+		if len(text) > 0 && len(sheets[0].Text) < 8*maxBusy {
+			sheets[0].Text = binary.LittleEndian.AppendUint64(sheets[0].Text, c.shared)
+		}
+		sheets = append(sheets, Sheet{Name: c.id, Text: text, Keep: c.window})
 	}
 	ctx, cancel := context.WithTimeout(ctx, shareWithin)
 	defer cancel()
@@ -123,10 +134,13 @@ func (x *exchanger) exchange(ctx context.Context, now time.Time) error {
 		}
 		return err
 	}
-	x.heard, x.nodes = now, 1
-	for _, other := range shown[0] {
+	x.heard, x.nodes, x.busy = now, 1, map[uint64]bool{}
+	for _, other := range shown[0][:min(len(shown[0]), maxNodes)] {
 		if other.Age < fresh {
 			x.nodes++
+		}
+		for text := other.Text; len(text) >= 8 && len(x.busy) < maxBusy; text = text[8:] {
+			x.busy[binary.LittleEndian.Uint64(text)] = true
 		}
 	}
 	for i, c := range counters {
@@ -135,20 +149,25 @@ func (x *exchanger) exchange(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// active lists the counters that were used within their window. The others forget what
-// they know of other nodes.
-func (s *Store) active(now time.Time) (names []string, counters []*counter) {
+// active lists the counters that were used within their window, here or elsewhere. The
+// others forget what they know of other nodes.
+func (s *Store) active(now time.Time, busy map[uint64]bool) (counters []*counter) {
 	s.mu.Lock()
-	all := maps.Clone(s.counters)
-	s.mu.Unlock()
-	for id, c := range all {
-		if c.idle(now) {
-			c.adopt(elsewhere{})
-			continue
+	all := slices.Collect(maps.Values(s.counters))
+	for _, c := range s.idle {
+		if c := c.Value(); c != nil {
+			all = append(all, c)
 		}
-		names, counters = append(names, id), append(counters, c)
 	}
-	return names, counters
+	s.mu.Unlock()
+	for _, c := range all {
+		if busy[c.shared] || !c.idle(now) {
+			counters = append(counters, c)
+		} else {
+			c.adopt(elsewhere{})
+		}
+	}
+	return counters
 }
 
 // elsewhere is what a counter knows of other nodes; its counter's lock guards it.

@@ -126,6 +126,26 @@ func TestNodesCountTogether(t *testing.T) {
 	}
 }
 
+// TestIdleNodesReadToo holds that who was limited elsewhere does not begin anew at a node
+// that was idle, even one whose counter was swept.
+func TestIdleNodesReadToo(t *testing.T) {
+	m := newTeam(t, 2, perMinute)
+	later := start.Add(time.Hour)
+	m.stores[1].Sweep(later)
+	m.wall.now = later
+	for range 91 {
+		add(m.counters[0], address(1), later)
+	}
+	m.exchange() // shows what is counted
+	m.exchange() // and this one reads what the idle node did not know of
+	if !add(m.counters[1], address(1), later) {
+		t.Error("the first request to an idle node is not limited")
+	}
+	if got := m.stores[1].Limited("r", later); len(got) != 1 {
+		t.Errorf("limited: %v", got)
+	}
+}
+
 func TestCountsOfANodeThatWentFade(t *testing.T) {
 	m := newTeam(t, 2, perMinute)
 	for range 80 {
