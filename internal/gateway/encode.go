@@ -16,7 +16,7 @@ import (
 // is not known yet. ok is false when the answer is not for the gateway to compress: then
 // there is nothing to negotiate (routing-and-integrations, section 11).
 func (x *exchange) encodes(length int64) (c coding, ok bool) {
-	if x.stage == nil || x.stage.Compression == nil || x.refusal != nil && x.refusal.Plain != "" {
+	if x.test || x.stage == nil || x.stage.Compression == nil || x.refusal != nil && x.refusal.Plain != "" {
 		return identity, false
 	}
 	if length == 0 || length >= 0 && length < x.stage.Compression.Least {

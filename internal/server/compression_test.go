@@ -249,3 +249,28 @@ func TestSignedCompressedRequest(t *testing.T) {
 		}
 	}
 }
+
+// What a template or a mapping puts into a header cannot begin another line.
+func TestHeaderInjection(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	r := a.resource("/x")
+	a.mock(r, "POST", `{"statusCode": 200}`, `#set($context.responseOverride.header.X-A = $input.path('$.v'))#set($context.responseOverride.header[$input.path('$.n')] = "b")ok`)
+	a.deploy("prod")
+	c := g.Client(t, nil)
+	for _, scheme := range []string{"http", "https"} {
+		for _, body := range []string{`{"v":"a\r\nSet-Cookie: evil=1","n":"X-B"}`, `{"v":"a\nSet-Cookie: evil=1","n":"X-B"}`, `{"v":"a","n":"X\r\nSet-Cookie: evil=1\r\nY"}`, `{"v":"a","n":"Set-Cookie: evil=1\nY"}`, `{"v":"a","n":""}`, `{"v":"\u0000","n":"X-B"}`} {
+			req, _ := http.NewRequest("POST", scheme+"://"+a.host()+"/prod/x", strings.NewReader(body))
+			resp, err := c.Do(req)
+			if err != nil {
+				t.Errorf("%s %s: %v", scheme, body, err)
+				continue
+			}
+			text, _ := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if resp.Header.Get("Set-Cookie") != "" || resp.StatusCode != 200 && resp.StatusCode != 500 {
+				t.Errorf("%s %s: %d %v %s", scheme, body, resp.StatusCode, resp.Header, text)
+			}
+		}
+	}
+}

@@ -132,6 +132,7 @@ func (c *Cache) put(f *Flight, r *Response, o Options, now counter.Instant) {
 		return
 	}
 	sh := c.shardOf([]byte(f.key))
+	c.sweep(sh, now)
 	sh.mu.Lock()
 	defer sh.mu.Unlock()
 	if sh.flights[f.key] != f || c.closed.Load() {

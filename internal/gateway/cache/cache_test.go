@@ -119,6 +119,22 @@ func TestBoundedByTheNode(t *testing.T) {
 	}
 }
 
+// What nobody asks for any more is forgotten while others are kept, without need for room.
+func TestExpiredAnswersAreSwept(t *testing.T) {
+	s := New(1 << 30)
+	c := s.Stage(Name{"r", "a", "s"}, Generation{Bytes: 1 << 30})
+	for n := range 1000 {
+		keep(t, c, fmt.Sprint("old", n), response("body"), minute, start)
+	}
+	full, later := s.Bytes(), start.Add(2*time.Minute)
+	for n := range 1000 {
+		keep(t, c, fmt.Sprint("new", n), response("body"), minute, later)
+	}
+	if got := s.Bytes(); got > full+full/10 {
+		t.Errorf("%d bytes are kept, %d before the first thousand expired", got, full)
+	}
+}
+
 // A flush, another size or another stage of the same name is another cache, and what a
 // request of the old one brings later is not kept.
 func TestGenerations(t *testing.T) {
