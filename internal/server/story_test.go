@@ -225,34 +225,3 @@ func TestStory(t *testing.T) {
 		t.Errorf("closed endpoint after the restart: %d", status)
 	}
 }
-
-// Each setting that no step enforces refuses its method or stage: nothing is served
-// without what was asked for.
-func TestWhatIsNotOfferedIsRefused(t *testing.T) {
-	g := servertest.Start(t, nil)
-	a := newAPI(t, g)
-	ctx := t.Context()
-	hello := a.resource("/hello")
-	a.mock(hello, "GET", `{"statusCode": 200}`, `ok`)
-	a.deploy("prod")
-	c := g.Client(t, nil)
-	url := "http://" + a.host() + "/prod/hello"
-	if status, _, _ := get(t, c, url); status != 200 {
-		t.Fatalf("before: %d", status)
-	}
-	patch := func(path, value string) {
-		t.Helper()
-		if _, err := a.c.UpdateStage(ctx, &apigateway.UpdateStageInput{RestApiId: a.id, StageName: aws.String("prod"),
-			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String(path), Value: aws.String(value)}}}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	patch("/*/*/caching/enabled", "true")
-	if status, body, _ := get(t, c, url); status != 500 || body != `{"message": "Internal server error"}` {
-		t.Errorf("caching: %d %s", status, body)
-	}
-	patch("/*/*/caching/enabled", "false")
-	if status, _, _ := get(t, c, url); status != 200 {
-		t.Errorf("caching off again: %d", status)
-	}
-}

@@ -47,7 +47,8 @@ type shard struct {
 // An entry is an answer in the cache.
 type entry struct {
 	key        string
-	expires    int64 // monotonic nanoseconds
+	expires    int64 // monotonic nanoseconds, as touched
+	touched    int64 // when it was last used
 	size       int64
 	plain      *Response // nil when the answer is sealed
 	sealed     []byte
@@ -75,7 +76,7 @@ func (c *Cache) Look(key []byte, now counter.Instant) (*Response, *Flight) {
 	sh.mu.Lock()
 	e := sh.entries[string(key)]
 	if e != nil && now.Mono < e.expires {
-		sh.touch(e)
+		sh.touch(e, now)
 		plain, sealed := e.plain, e.sealed
 		sh.mu.Unlock()
 		if plain != nil {
@@ -119,7 +120,7 @@ func (sh *shard) fly(c *Cache, key string) *Flight {
 // put keeps an answer that f brought, unless f was overtaken by a renewal or the cache was
 // closed.
 func (c *Cache) put(f *Flight, r *Response, o Options, now counter.Instant) {
-	e := &entry{key: f.key, expires: now.Mono + int64(o.TTL)}
+	e := &entry{key: f.key, touched: now.Mono, expires: now.Mono + int64(o.TTL)}
 	if o.Sealed {
 		e.sealed = c.store.seal(r, f.key)
 		e.size = int64(len(e.sealed))
@@ -175,24 +176,38 @@ func (c *Cache) release(size int64) {
 	c.store.used.Add(-size)
 }
 
-// relieve forgets expired entries and then the oldest of each shard in turn until not more
-// than want bytes are used, or nothing is left.
+// relieve forgets expired entries and then those that were not used for longest until not
+// more than want bytes are used, or nothing is left.
 func (c *Cache) relieve(want int64, now counter.Instant) {
 	for i := range c.shards {
 		c.sweep(&c.shards[i], now)
 	}
-	for freed := true; freed && c.used.Load() > want; {
-		freed = false
-		for i := range c.shards {
-			sh := &c.shards[i]
-			sh.mu.Lock()
-			if oldest := sh.ring.prev; oldest != &sh.ring {
-				c.drop(sh, oldest)
-				freed = true
-			}
-			sh.mu.Unlock()
-		}
+	for c.used.Load() > want && c.dropOldest() {
 	}
+}
+
+// dropOldest forgets the entry that was not used for longest; it reports false when there is
+// none.
+func (c *Cache) dropOldest() bool {
+	var in *shard
+	var least int64
+	for i := range c.shards {
+		sh := &c.shards[i]
+		sh.mu.Lock()
+		if e := sh.ring.prev; e != &sh.ring && (in == nil || e.touched < least) {
+			in, least = sh, e.touched
+		}
+		sh.mu.Unlock()
+	}
+	if in == nil {
+		return false
+	}
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if e := in.ring.prev; e != &in.ring {
+		c.drop(in, e)
+	}
+	return true
 }
 
 // sweepEvery is how often a shard is searched for expired entries while it is written to.
@@ -236,7 +251,8 @@ func (c *Cache) drop(sh *shard, e *entry) {
 }
 
 // touch makes e the newest; sh is locked.
-func (sh *shard) touch(e *entry) {
+func (sh *shard) touch(e *entry, now counter.Instant) {
+	e.touched = now.Mono
 	if sh.ring.next == e {
 		return
 	}

@@ -84,11 +84,12 @@ func TestBoundedByItsSize(t *testing.T) {
 	body := strings.Repeat("x", 10_000)
 	keep(t, c, "kept", response(body), minute, start)
 	for n := range 1000 {
-		keep(t, c, fmt.Sprint("k", n), response(body), minute, start)
+		now := start.Add(time.Duration(n) * time.Millisecond)
+		keep(t, c, fmt.Sprint("k", n), response(body), minute, now)
 		if got := s.Bytes(); got > size {
 			t.Fatalf("%d bytes are kept, want at most %d", got, size)
 		}
-		if r, _ := c.Look([]byte("kept"), start); r == nil {
+		if r, _ := c.Look([]byte("kept"), now); r == nil {
 			t.Fatalf("what is used all the time was forgotten after %d others", n)
 		}
 	}
