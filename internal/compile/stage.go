@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/iampolicy"
@@ -86,6 +87,7 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		DeploymentID:            st.DeploymentID,
 		EndpointType:            snapshot.API.EndpointConfiguration.Type(),
 		DefaultEndpointDisabled: snapshot.API.DisableExecuteAPIEndpoint,
+		StrictSNI:               snapshot.API.EndpointAccessMode == "STRICT",
 		Root:                    &plan.Node{},
 		Variables:               st.Variables,
 		Binary:                  snapshot.API.BinaryMediaTypes,
@@ -103,6 +105,11 @@ func Stage(account, region string, st model.Stage, snapshot model.Snapshot, limi
 		s.AccessLog = &plan.AccessLog{Group: strings.TrimPrefix(arn.Resource, "log-group:"), Format: expression.CompileAccessLog(a.Format)}
 	}
 	var err error
+	if name := snapshot.API.SecurityPolicy; name != "" && name != securitypolicy.Legacy {
+		if s.TLSPolicy, err = securitypolicy.Lookup(name); err != nil {
+			return nil, err
+		}
+	}
 	if s.RateLimitHeaders, err = ratelimit.Parse(st.Tags[ratelimit.Tag]); err != nil {
 		return nil, err
 	}

@@ -116,6 +116,10 @@ type Config struct {
 	// Firewall gives web ACLs what they need to know about addresses.
 	Firewall Firewall `yaml:"firewall"`
 
+	// LegacyTLS lets domain names with the security policy TLS_1_0 negotiate TLS 1.0 and 1.1.
+	// They are broken (RFC 8996): only for clients that cannot be replaced. Default: false.
+	LegacyTLS bool `yaml:"legacy-tls" env:"LEGACY_TLS"`
+
 	// ACME names the server that issues what RequestCertificate asks for. Default: none, the
 	// local CA issues.
 	ACME ACME `yaml:"acme"`

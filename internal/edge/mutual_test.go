@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/trust"
 	"gatehouse/internal/trust/pkitest"
 )
@@ -317,6 +318,62 @@ func TestSecurityPolicies(t *testing.T) {
 	}
 }
 
+// Old versions are for domains with TLS_1_0 where the operator wants them, never with HTTP/2.
+func TestLegacyVersions(t *testing.T) {
+	s := newSite(t, nil)
+	s.term.Legacy = true
+	for _, c := range []struct {
+		policy  string
+		version uint16
+		mutual  bool
+		want    string
+	}{
+		{"TLS_1_0", tls.VersionTLS10, false, "200 ok resumed=false"},
+		{"TLS_1_0", tls.VersionTLS11, false, "200 ok resumed=false"},
+		{"TLS_1_0", tls.VersionTLS13, false, "200 ok resumed=false"},
+		{"TLS_1_2", tls.VersionTLS11, false, "alert: protocol version not supported"},
+		{"TLS_1_0", tls.VersionTLS11, true, "alert: protocol version not supported"},
+	} {
+		d := s.open("a.example.com")
+		if c.mutual {
+			d = s.mutual("a.example.com", s.serverCA)
+		}
+		d.Policy = c.policy
+		s.publish(d)
+		cl := s.client(clientOptions{sni: "a.example.com", version: c.version})
+		if got := cl.get(t, "a.example.com"); got != c.want {
+			t.Errorf("%s with %s: got %q, want %q", c.policy, tls.VersionName(c.version), got, c.want)
+		}
+	}
+}
+
+// What was negotiated is held against a policy as the handshake would have been.
+func TestPolicyAllows(t *testing.T) {
+	const gcm, cbc, chacha = tls.TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256, tls.TLS_ECDHE_RSA_WITH_AES_128_CBC_SHA256, tls.TLS_CHACHA20_POLY1305_SHA256
+	for _, c := range []struct {
+		policy         string
+		version, suite uint16
+		want           bool
+	}{
+		{"TLS_1_2", tls.VersionTLS12, cbc, true},
+		{"TLS_1_2", tls.VersionTLS11, cbc, false},
+		{"SecurityPolicy_TLS13_1_3_2025_09", tls.VersionTLS12, gcm, false},
+		{"SecurityPolicy_TLS13_1_3_2025_09", tls.VersionTLS13, chacha, true},
+		{"SecurityPolicy_TLS13_1_3_FIPS_2025_09", tls.VersionTLS13, chacha, false},
+		{"SecurityPolicy_TLS13_1_3_FIPS_2025_09", tls.VersionTLS13, tls.TLS_AES_128_GCM_SHA256, true},
+		{"SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09", tls.VersionTLS12, cbc, false},
+		{"SecurityPolicy_TLS13_1_2_PFS_PQ_2025_09", tls.VersionTLS12, gcm, true},
+	} {
+		p, err := securitypolicy.Lookup(c.policy)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Allows(c.version, c.suite); got != c.want {
+			t.Errorf("%s, %s, %s: got %v, want %v", c.policy, tls.VersionName(c.version), tls.CipherSuiteName(c.suite), got, c.want)
+		}
+	}
+}
+
 func TestTableRefusesBadDomains(t *testing.T) {
 	for _, d := range [][]*Domain{
 		{{Name: "a.example.com", Policy: "TLS_9"}},
@@ -327,7 +384,7 @@ func TestTableRefusesBadDomains(t *testing.T) {
 			t.Errorf("%q: got no error", d[0].Name)
 		}
 	}
-	if n := len(SecurityPolicies()); n != 12 {
+	if n := len(securitypolicy.Names()); n != 12 {
 		t.Errorf("%d security policies, want 12", n)
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
+	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/trust"
 )
 
@@ -24,7 +25,7 @@ type Domain struct {
 	// Trust must say the same.
 	Optional bool
 
-	policy policy
+	policy *securitypolicy.Policy
 	cached atomic.Pointer[serverConfig]
 }
 
@@ -39,7 +40,7 @@ type Table struct {
 func NewTable(domains ...*Domain) (*Table, error) {
 	t := &Table{exact: map[string]*Domain{}, wildcards: map[string]*Domain{}}
 	for _, d := range domains {
-		p, err := lookupPolicy(d.Policy)
+		p, err := securitypolicy.Lookup(d.Policy)
 		if err != nil {
 			return nil, fmt.Errorf("domain %q: %w", d.Name, err)
 		}

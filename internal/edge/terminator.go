@@ -5,10 +5,10 @@ import (
 	"crypto/sha256"
 	"crypto/tls"
 	"fmt"
-	"slices"
 	"sync/atomic"
 	"time"
 
+	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/trust"
 )
 
@@ -21,6 +21,11 @@ type Fallback func(serverName string) (*tls.Certificate, error)
 type Terminator struct {
 	// NoHTTP2 keeps "h2" from being offered. It must be set before the first handshake.
 	NoHTTP2 bool
+
+	// Legacy lets domains with the policy TLS_1_0 negotiate TLS 1.0 and 1.1 (RFC 8996 says no
+	// one should). Domains with mutual TLS cannot have that policy. It must be set before the
+	// first handshake.
+	Legacy bool
 
 	// Challenge, when set, gives the certificate for a handshake that asks for nothing but
 	// tls-alpn-01 (RFC 8737), by server name; an error ends the handshake. It must be set
@@ -38,7 +43,7 @@ type Terminator struct {
 // NewTerminator returns a Terminator with an empty table.
 func NewTerminator(tickets *Tickets, fallback Fallback) *Terminator {
 	t := &Terminator{tickets: tickets, fallback: fallback, other: &Domain{}, now: time.Now}
-	t.other.policy, _ = lookupPolicy(DefaultPolicy)
+	t.other.policy, _ = securitypolicy.Lookup("")
 	t.base = &tls.Config{GetConfigForClient: t.configFor, MinVersion: tls.VersionTLS12}
 	return t
 }
@@ -73,7 +78,7 @@ func (t *Terminator) configFor(hello *tls.ClientHelloInfo) (*tls.Config, error) 
 		c = t.build(d, bundle, period)
 		d.cached.Store(c)
 	}
-	if t.NoHTTP2 || !fitForHTTP2(hello) {
+	if t.NoHTTP2 || !securitypolicy.ForHTTP2(hello.SupportedVersions, hello.CipherSuites) {
 		return c.plain, nil
 	}
 	return c.tls, nil
@@ -105,11 +110,19 @@ func (d *Domain) bundle() *trust.Bundle {
 	return nil
 }
 
+// least is the least version that a domain negotiates.
+func (t *Terminator) least(d *Domain) uint16 {
+	if t.Legacy && d.policy.Name == securitypolicy.Legacy && d.Trust == nil {
+		return tls.VersionTLS10
+	}
+	return d.policy.Min
+}
+
 func (t *Terminator) build(d *Domain, bundle *trust.Bundle, period int64) *serverConfig {
 	c := &tls.Config{
-		MinVersion:       d.policy.min,
-		CipherSuites:     d.policy.suites,
-		CurvePreferences: d.policy.groups,
+		MinVersion:       t.least(d),
+		CipherSuites:     d.policy.Suites,
+		CurvePreferences: d.policy.Groups,
 		NextProtos:       []string{"h2", "http/1.1"},
 
 		// Go begins every connection with records of one packet, which costs a system
@@ -141,7 +154,7 @@ func (t *Terminator) build(d *Domain, bundle *trust.Bundle, period int64) *serve
 // scope names what a session of the domain depends on.
 func (d *Domain) scope(bundle *trust.Bundle) string {
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "name %q policy %q", d.Name, d.policy.name)
+	fmt.Fprintf(&b, "name %q policy %q", d.Name, d.policy.Name)
 	if d.Trust != nil {
 		fmt.Fprintf(&b, " mutual optional=%t", d.Optional)
 		if bundle != nil {
@@ -152,19 +165,4 @@ func (d *Domain) scope(bundle *trust.Bundle) string {
 		fmt.Fprintf(&b, " certificate %x", sha256.Sum256(d.Certificate.Certificate[0]))
 	}
 	return b.String()
-}
-
-// fitForHTTP2 reports whether a client that offers HTTP/2 can speak it: with TLS 1.2,
-// RFC 9113 section 9.2.2 forbids the suites without ephemeral keys and authenticated
-// encryption. A client that has none but those is served with HTTP/1.1.
-func fitForHTTP2(hello *tls.ClientHelloInfo) bool {
-	if slices.Contains(hello.SupportedVersions, tls.VersionTLS13) {
-		return true
-	}
-	for _, s := range hello.CipherSuites {
-		if slices.Contains(suitesGCM, s) || slices.Contains(suitesChaCha, s) {
-			return true
-		}
-	}
-	return false
 }

@@ -88,7 +88,7 @@ func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) err
 	if byDefaultEndpoint && s.DefaultEndpointDisabled {
 		return errEndpointDisabled
 	}
-	return nil
+	return x.checkTLS(s)
 }
 
 // checkConnection holds the connection's handshake against the host that is asked for

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"time"
 
+	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/gateway/inspect"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
@@ -27,6 +28,12 @@ type Stage struct {
 
 	// DefaultEndpointDisabled closes all four forms of the default endpoint.
 	DefaultEndpointDisabled bool
+
+	// TLSPolicy is what connections over TLS must have negotiated, wherever they came in; nil
+	// asks nothing beyond the handshake. StrictSNI demands that server name and Host agree on
+	// each (the API's security policy and endpoint access mode).
+	TLSPolicy *securitypolicy.Policy
+	StrictSNI bool
 
 	Root      *Node
 	Variables map[string]string

@@ -260,6 +260,7 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 	}
 	s.serving = serving
 	s.terminator = edge.NewTerminator(tickets, serving.Certificate)
+	s.terminator.Legacy = s.config.LegacyTLS
 	if s.challenges != nil {
 		s.terminator.Challenge = s.challenges.certificate
 	}

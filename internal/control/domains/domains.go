@@ -134,6 +134,9 @@ func (s *DomainNames) newDomain(ctx context.Context, tx *store.Tx, in *apigatewa
 		Status:                  "AVAILABLE",
 		CreatedDate:             tx.Now().Truncate(time.Second),
 	}
+	if d.CertificateARN != "" {
+		d.CertificateUploadDate = &d.CreatedDate
+	}
 	if in.CertificateBody != nil || in.CertificatePrivateKey != nil || in.CertificateChain != nil {
 		return d, badRequest("certificateBody, certificatePrivateKey and certificateChain are not offered: import the certificate into ACM and name it by certificateArn or regionalCertificateArn")
 	}
@@ -190,6 +193,12 @@ func (s *DomainNames) GetDomainName(ctx context.Context, in *apigateway.GetDomai
 		if err != nil {
 			return nil, err
 		}
+		if in.DomainNameId != nil && *in.DomainNameId != d.Value.DomainNameID {
+			return nil, noDomain()
+		}
+		if err := s.judgeStatus(ctx, tx, &d.Value); err != nil {
+			return nil, err
+		}
 		return wireDomain(ctx, d.Value), nil
 	})
 }
@@ -216,6 +225,9 @@ func (s *DomainNames) GetDomainNames(ctx context.Context, in *apigateway.GetDoma
 		}
 		out.Position = opt.NonZero(next)
 		for _, d := range items {
+			if err := s.judgeStatus(ctx, tx, &d.Value); err != nil {
+				return nil, err
+			}
 			out.Items = append(out.Items, *wireDomain(ctx, d.Value))
 		}
 		return out, nil
@@ -279,6 +291,11 @@ func (s *DomainNames) update(ctx context.Context, in *apigateway.UpdateDomainNam
 		if it.Value.EndpointConfiguration.Type() != before.EndpointConfiguration.Type() {
 			it.Value.RegionalDomainName, it.Value.RegionalHostedZoneID, it.Value.DistributionDomainName, it.Value.DistributionHostedZoneID = "", "", "", ""
 			s.target(ctx, &it.Value)
+		}
+		if it.Value.CertificateARN != before.CertificateARN {
+			if it.Value.CertificateUploadDate = nil; it.Value.CertificateARN != "" {
+				it.Value.CertificateUploadDate = opt.Of(tx.Now().Truncate(time.Second))
+			}
 		}
 		judge := judgement{s: s, ctx: ctx, tx: tx, now: s.now(), reread: reread, incoming: incoming}
 		object, err := judge.domain(&it.Value, &before)

@@ -51,7 +51,7 @@ func (j judgement) domain(d, before *model.DomainName) (*model.TrustStore, error
 	if err := j.certificates(d); err != nil {
 		return nil, err
 	}
-	if err := j.policies(d); err != nil {
+	if err := j.policies(d, before); err != nil {
 		return nil, err
 	}
 	if d.MutualTLS == nil {
@@ -130,7 +130,7 @@ func covers(c model.Certificate, name string) bool {
 }
 
 // policies checks security policy and access mode against each other.
-func (j judgement) policies(d *model.DomainName) error {
+func (j judgement) policies(d, before *model.DomainName) error {
 	enhanced := strings.HasPrefix(d.SecurityPolicy, "SecurityPolicy_")
 	edgeOnly := strings.HasSuffix(d.SecurityPolicy, "_EDGE")
 	switch {
@@ -138,7 +138,9 @@ func (j judgement) policies(d *model.DomainName) error {
 		return badRequest("Invalid SecurityPolicy specified: " + d.SecurityPolicy)
 	case enhanced && edgeOnly != (d.EndpointConfiguration.Type() == "EDGE"):
 		return badRequest("The security policy " + d.SecurityPolicy + " is not supported for the endpoint type " + d.EndpointConfiguration.Type() + ".")
-	case enhanced && d.EndpointAccessMode == "":
+	case before != nil && before.EndpointAccessMode == "STRICT" && before.EndpointConfiguration.Type() != d.EndpointConfiguration.Type():
+		return badRequest("The endpoint type cannot be changed while endpointAccessMode is STRICT.")
+	case enhanced && d.EndpointAccessMode == "" && (before == nil || before.EndpointAccessMode == "" || before.SecurityPolicy != d.SecurityPolicy):
 		return badRequest("endpointAccessMode is required with the security policy " + d.SecurityPolicy + ".")
 	case !enhanced && d.EndpointAccessMode != "":
 		return badRequest("endpointAccessMode is only supported with security policies that start with SecurityPolicy_.")
@@ -176,7 +178,28 @@ func (j judgement) mutualTLS(d *model.DomainName) error {
 	case !owner.NotAfter.IsZero() && j.now.After(owner.NotAfter):
 		return badRequest("The ownershipVerificationCertificate has expired. Renew it or name a valid one.")
 	}
+	if err := j.soleUse(d); err != nil {
+		return err
+	}
 	return j.oneIssuer(d, server)
+}
+
+// soleUse refuses a certificate that proves the ownership of one domain name and is presented by
+// another with mutual TLS (section A2).
+func (j judgement) soleUse(d *model.DomainName) error {
+	for other, err := range domainNames.All(j.tx) {
+		if err != nil {
+			return err
+		}
+		o := other.Value
+		if o.MutualTLS == nil || o.DomainName == d.DomainName {
+			continue
+		}
+		if o.RegionalCertificateARN == d.OwnershipCertificateARN || o.OwnershipCertificateARN != "" && o.OwnershipCertificateARN == d.RegionalCertificateARN {
+			return badRequest("The ownershipVerificationCertificate cannot also be the certificate of a domain name with mutual TLS: " + o.DomainName + ".")
+		}
+	}
+	return nil
 }
 
 // oneIssuer refuses a second issuer for a subject among all domains with mutual TLS.
