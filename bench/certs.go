@@ -23,13 +23,19 @@ func writeCerts(dir string) error {
 	ca := &x509.Certificate{
 		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "bench CA"},
 		NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(24 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign | x509.KeyUsageCRLSign,
 	}
 	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
 	if err != nil {
 		return err
 	}
 	if err := writePEM(filepath.Join(dir, "ca.pem"), "CERTIFICATE", der); err != nil {
+		return err
+	}
+	if der, err = x509.MarshalPKCS8PrivateKey(caKey); err != nil {
+		return err
+	}
+	if err := writePEM(filepath.Join(dir, "ca.key"), "PRIVATE KEY", der); err != nil {
 		return err
 	}
 	for i, name := range []string{"server", "client"} {

@@ -81,7 +81,7 @@ func writeScripts(dir string) error {
 // client certificate of dir when mutual.
 func handshakes(dir, host string, mutual bool) load {
 	return func(base string, d time.Duration) (int, error) {
-		cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}, CurvePreferences: []tls.CurveID{tls.CurveP256}}
+		cfg := &tls.Config{InsecureSkipVerify: true, ServerName: host, NextProtos: []string{"http/1.1"}, CurvePreferences: []tls.CurveID{tls.CurveP256}}
 		if mutual {
 			cert, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key"))
 			if err != nil {

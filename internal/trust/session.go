@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/x509"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -98,7 +99,7 @@ func (s *Session) Judge(ctx context.Context, store *Store, now time.Time) *Verdi
 	if v := s.kept.Load(); v != nil && v.snapshot == snapshot && !now.Before(v.from) && now.Before(v.until) {
 		return v
 	}
-	v := snapshot.judge(ctx, s.leaf, now)
+	v := snapshot.judgeApart(ctx, s.leaf, now)
 	if v.Revocation.Status == StatusUnknown && snapshot.Revocation.Source != nil && snapshot.Revocation.Source.Discover(ctx, v.Path.Chain) {
 		if snapshot = store.Load(); snapshot != nil {
 			v = snapshot.judge(ctx, s.leaf, now)
@@ -107,6 +108,27 @@ func (s *Session) Judge(ctx context.Context, store *Store, now time.Time) *Verdi
 	if s != none {
 		s.kept.Store(v)
 	}
+	return v
+}
+
+// judgeApart is judge on a stack of its own: checking signatures needs more of it than anything
+// that the connection's goroutine does later, and would leave each idle connection with
+// a stack twice as large.
+func (s *Snapshot) judgeApart(ctx context.Context, leaf *x509.Certificate, now time.Time) (v *Verdict) {
+	if leaf == nil {
+		return s.judge(ctx, leaf, now)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer func() {
+			if p := recover(); p != nil { // a fault of ours must neither open the door nor end the process
+				v = &Verdict{Leaf: leaf, snapshot: s, from: now, until: now.Add(refusalLife), Refusal: &Refusal{Reason: Malformed, Detail: fmt.Sprint("judging failed: ", p)}}
+			}
+		}()
+		v = s.judge(ctx, leaf, now)
+	}()
+	<-done
 	return v
 }
 

@@ -2,11 +2,12 @@ package trust
 
 import (
 	"context"
+	"crypto/x509"
+	"math/big"
 	"sync"
 	"testing"
 
-	"crypto/x509"
-
+	"gatehouse/internal/trust/crl"
 	"gatehouse/internal/trust/pkitest"
 )
 
@@ -140,5 +141,40 @@ func BenchmarkVerifyFresh(b *testing.B) {
 		if _, err := bundle.search(leaf, pkitest.Now); err != nil {
 			b.Fatal(err)
 		}
+	}
+}
+
+// A new connection is judged afresh: what a revocation list of 500,000 entries adds to that.
+func BenchmarkJudgeFresh(b *testing.B) {
+	root := pkitest.Root(b, "Root")
+	client := root.Client(b, "c")
+	for _, c := range []struct {
+		name    string
+		entries int
+	}{{"without", -1}, {"one entry", 1}, {"500,000 entries", 500_000}} {
+		b.Run(c.name, func(b *testing.B) {
+			snapshot := &Snapshot{Bundle: mustBundle(b, root.PEM())}
+			if c.entries >= 0 {
+				serials := make([]*big.Int, c.entries)
+				for i := range serials {
+					serials[i] = new(big.Int).Add(new(big.Int).Lsh(big.NewInt(int64(i)*7919+1), 64), big.NewInt(int64(i)))
+				}
+				list, err := crl.Parse(root.CRL(b, 1, pkitest.Entries(1, serials...)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				lists, problems := NewCRLs(snapshot.Bundle, []*crl.List{list})
+				if len(problems) > 0 {
+					b.Fatal(problems)
+				}
+				snapshot.Revocation = &Revocation{Mode: HardFail, CRLs: lists}
+			}
+			store := NewStore(snapshot)
+			for b.Loop() {
+				if v := NewSession([]*x509.Certificate{client.Cert}).Judge(b.Context(), store, pkitest.Now); !v.Trusted() {
+					b.Fatal(v.Refusal)
+				}
+			}
+		})
 	}
 }
