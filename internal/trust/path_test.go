@@ -259,6 +259,9 @@ func TestNamesChainByRFC5280(t *testing.T) {
 		{"case", as(12, "EXAMPLE root ca"), OK},
 		{"white space", as(19, " Example Root  CA"), OK},
 		{"UTF8String", as(12, "Example  Root CA"), OK},
+		{"TeletexString", as(20, "Example Root CA"), OK},
+		{"IA5String", as(22, "example root ca"), OK},
+		{"BMPString", as(30, wide("Example Root CA")), OK},
 		{"another name", as(12, "Example Root CB"), UnknownIssuer},
 		{"white space within a word", as(12, "Exam ple Root CA"), UnknownIssuer},
 	} {
@@ -267,6 +270,41 @@ func TestNamesChainByRFC5280(t *testing.T) {
 				t.Errorf("got %v, want %v", got, c.want)
 			}
 		})
+	}
+}
+
+// wide writes ASCII with two octets for each character.
+func wide(text string) string {
+	var b strings.Builder
+	for _, c := range []byte(text) {
+		b.Write([]byte{0, c})
+	}
+	return b.String()
+}
+
+// An extension that is there twice could be read in two ways: such a certificate is no member of a
+// trust store, whichever of the two would let it be one.
+func TestDuplicateExtensionIsNotRead(t *testing.T) {
+	root := pkitest.Root(t, "Root")
+	key := pkitest.Key(t)
+	ca := func(is byte) pkix.Extension {
+		value := []byte{0x30, 0x03, 0x01, 0x01, 0xff}
+		if is == 0 {
+			value = []byte{0x30, 0x00}
+		}
+		return pkix.Extension{Id: asn1.ObjectIdentifier{2, 5, 29, 19}, Critical: true, Value: value}
+	}
+	for _, order := range [][]pkix.Extension{{ca(1), ca(0)}, {ca(0), ca(1)}} {
+		der, err := x509.CreateCertificate(rand.Reader, &x509.Certificate{
+			SerialNumber: big.NewInt(5), Subject: pkix.Name{CommonName: "Twice"}, NotBefore: root.Cert.NotBefore, NotAfter: root.Cert.NotAfter, ExtraExtensions: order,
+		}, root.Cert, key.Public(), root.Key)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := mustBundle(t, append(root.PEM(), (&pkitest.Entity{Cert: &x509.Certificate{Raw: der}}).PEM()...))
+		if len(b.Certificates()) != 1 || len(b.Warnings) != 1 || !strings.Contains(b.Warnings[0].Problem, "duplicate extension") {
+			t.Errorf("%d certificates, warnings %v; want the certificate left out with a warning", len(b.Certificates()), b.Warnings)
+		}
 	}
 }
 
