@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
@@ -193,5 +194,69 @@ func TestInvokeMethodLambda(t *testing.T) {
 		"Endpoint response body before transformations", "Method response body after transformations", "Method response headers", "Successfully completed execution", "Method completed with status"}
 	if diff := cmp.Diff(want, labels); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A test shows HTTPS backends the certificate that it names, and no stage's.
+func TestInvokeMethodClientCertificate(t *testing.T) {
+	t.Parallel()
+	root := newCA(t, "backends")
+	g := startTrusting(t, root)
+	a := newAPI(t, g)
+	backend := asking(t, &tls.Config{Certificates: []tls.Certificate{root.issue(t, nil, "localhost")}, ClientAuth: tls.RequestClientCert})
+	stages, _ := a.generate()
+	id, print := a.generate()
+	r := a.resource("/who")
+	a.method(r, "GET", apigateway.PutIntegrationInput{Type: types.IntegrationTypeHttpProxy, IntegrationHttpMethod: aws.String("GET"), Uri: aws.String(local(backend))})
+	a.deploy("prod")
+	a.present("prod", stages)
+	if out, _ := a.test(r, "GET", apigateway.TestInvokeMethodInput{}); *out.Body != "nobody" {
+		t.Errorf("without a certificate: %s", *out.Body)
+	}
+	if out, _ := a.test(r, "GET", apigateway.TestInvokeMethodInput{ClientCertificateId: &id}); *out.Body != print {
+		t.Errorf("got %s, want %s", *out.Body, print)
+	}
+	_, err := a.c.TestInvokeMethod(t.Context(), &apigateway.TestInvokeMethodInput{RestApiId: a.id, ResourceId: r, HttpMethod: aws.String("GET"), ClientCertificateId: aws.String("nope")})
+	if e, ok := errors.AsType[*types.BadRequestException](err); !ok || !strings.Contains(e.ErrorMessage(), "nope") {
+		t.Errorf("a certificate that is not there: %v", err)
+	}
+}
+
+// Validation and gateway responses are those of the draft.
+func TestInvokeMethodValidates(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	r := a.resource("/v")
+	a.mock(r, "POST", `{"statusCode": 200}`, `ok`)
+	v, err := a.c.CreateRequestValidator(t.Context(), &apigateway.CreateRequestValidatorInput{RestApiId: a.id, Name: aws.String("all"), ValidateRequestBody: true, ValidateRequestParameters: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.c.CreateModel(t.Context(), &apigateway.CreateModelInput{RestApiId: a.id, Name: aws.String("Pet"), ContentType: aws.String("application/json"), Schema: aws.String(`{"type":"object","required":["name"]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.c.UpdateMethod(t.Context(), &apigateway.UpdateMethodInput{RestApiId: a.id, ResourceId: r, HttpMethod: aws.String("POST"), PatchOperations: []types.PatchOperation{
+		{Op: types.OpReplace, Path: aws.String("/requestValidatorId"), Value: v.Id}, {Op: types.OpAdd, Path: aws.String("/requestModels/application~1json"), Value: aws.String("Pet")},
+		{Op: types.OpAdd, Path: aws.String("/requestParameters/method.request.header.X-Need"), Value: aws.String("true")}}}); err != nil {
+		t.Fatal(err)
+	}
+	if out, log := a.test(r, "POST", apigateway.TestInvokeMethodInput{}); out.Status != 400 || *out.Body != `{"message": "Missing required request parameters: [X-Need]"}` || log[len(log)-2] != ": Missing required request parameters: [X-Need]" {
+		t.Errorf("%d %s\n%s", out.Status, *out.Body, strings.Join(log, "\n"))
+	}
+	need := map[string]string{"X-Need": "1"}
+	if out, log := a.test(r, "POST", apigateway.TestInvokeMethodInput{Headers: need, Body: aws.String(`{}`)}); out.Status != 400 || out.Headers["x-amzn-ErrorType"] != "BadRequestException" ||
+		log[len(log)-2] != `: Request body does not match model schema for content type application/json: [object has missing required properties (["name"])]` {
+		t.Errorf("%d %v\n%s", out.Status, out.Headers, strings.Join(log, "\n"))
+	}
+	if _, err := a.c.PutGatewayResponse(t.Context(), &apigateway.PutGatewayResponseInput{RestApiId: a.id, ResponseType: types.GatewayResponseTypeBadRequestBody,
+		StatusCode: aws.String("422"), ResponseTemplates: map[string]string{"application/json": `{"why":"$context.error.validationErrorString"}`}}); err != nil {
+		t.Fatal(err)
+	}
+	if out, _ := a.test(r, "POST", apigateway.TestInvokeMethodInput{Headers: need, Body: aws.String(`{}`)}); out.Status != 422 || out.Headers["Content-Type"] != "application/json" || !strings.Contains(*out.Body, "missing required properties") {
+		t.Errorf("%d %s %v", out.Status, *out.Body, out.Headers)
+	}
+	if out, _ := a.test(r, "POST", apigateway.TestInvokeMethodInput{Headers: need, Body: aws.String(`{"name":"x"}`)}); out.Status != 200 || *out.Body != "ok" {
+		t.Errorf("%d %s", out.Status, *out.Body)
 	}
 }
