@@ -54,10 +54,18 @@ func scopeService(authorization string, query url.Values) string {
 }
 
 // pickByRoute chooses among services that are signed for under one name (S3 and S3
-// Control) the one that has the request's route.
+// Control, the versions of API Gateway) the one that has the request's route.
 func (x *exchange) pickByRoute() {
 	found := x.server.named(x.scope)
 	if len(found) < 2 {
+		return
+	}
+	if found[0].Service.Protocol == schema.RESTJSON { // the two versions of API Gateway
+		for _, svc := range found[1:] {
+			if m, ok := x.find(svc); ok && m.Operation != nil {
+				x.service = svc
+			}
+		}
 		return
 	}
 	for _, svc := range found {

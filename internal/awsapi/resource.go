@@ -18,7 +18,7 @@ func (x *exchange) accesses(in any) []Access {
 	switch x.scope {
 	case "apigateway":
 		a.Action = "apigateway:" + op.Method
-		a.Resource = "arn:aws:apigateway:" + x.call.Region + "::" + canonicalPath(op, x.request.Labels)
+		a.Resource = "arn:aws:apigateway:" + x.call.Region + "::" + strings.TrimPrefix(canonicalPath(op, x.request.Labels), "/v2") // ARNs have no version
 	case "s3":
 		return s3Accesses(op, x.request, members)
 	case "lambda":

@@ -309,7 +309,7 @@ func unitOf(k store.Key) (unit, bool) {
 		return unit{keyUnit, k.Account, k.Region, "", k.ID}, true
 	case model.KindUsagePlan:
 		return unit{planUnit, k.Account, k.Region, "", k.ID}, true
-	case model.KindBasePathMapping, model.KindTrustStore, model.KindTagDocument:
+	case model.KindBasePathMapping, model.KindRoutingRule, model.KindTrustStore, model.KindTagDocument:
 		return unit{domainUnit, k.Account, k.Region, "", k.Parent}, true
 	}
 	return unit{}, false

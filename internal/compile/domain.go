@@ -37,9 +37,15 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 	if out.Certificate, err = certificateOf(tx, u, d); err != nil {
 		return err
 	}
+	if out.Rules, err = routingRules(tx, u, d.RoutingMode); err != nil {
+		return err
+	}
 	for m, err := range mappings.In(tx, u.scope().Of(u.id)) {
 		if err != nil {
 			return err
+		}
+		if d.RoutingMode == model.RouteByRule {
+			break
 		}
 		base := m.Value.BasePath
 		if base == model.NoBasePath {

@@ -24,6 +24,7 @@ var (
 	stages    = store.Collection[model.Stage]{Kind: model.KindStage}
 	snapshots = store.Collection[model.Snapshot]{Kind: model.KindSnapshot}
 	domains   = store.Collection[model.DomainName]{Kind: model.KindDomainName}
+	rules     = store.Collection[model.RoutingRule]{Kind: model.KindRoutingRule}
 	mappings  = store.Collection[model.BasePathMapping]{Kind: model.KindBasePathMapping}
 )
 

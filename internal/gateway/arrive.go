@@ -60,6 +60,11 @@ func (x *exchange) arriveByStage(api *plan.API, path string) error {
 
 // arriveByMapping follows the domain's mappings.
 func (x *exchange) arriveByMapping() error {
+	if len(x.domain.Rules) > 0 {
+		if r, rest := x.domain.Rule(x.req.Path, x.routingHeader); r != nil {
+			return x.enterByRule(r, rest)
+		}
+	}
 	m, rest := x.domain.Mapping(x.req.Path)
 	if m == nil {
 		return errNoMapping

@@ -115,10 +115,15 @@ func (x *exchange) text(id variable.ID) (string, bool) {
 		}
 		return tls.CipherSuiteName(x.req.Conn.TLS.CipherSuite), true
 	case variable.BasePathMatched:
-		if x.domain != nil && x.base == "" {
+		switch {
+		case x.rule != "": // of the two, only what led here is told
+			return "", true
+		case x.domain != nil && x.base == "":
 			return "(none)", true
 		}
 		return x.base, true
+	case variable.RoutingRuleIDMatched:
+		return x.rule, true
 	case variable.ErrorMessage, variable.ErrorResponseType, variable.ValidationErrorString:
 		return x.errorText(id), true
 	case variable.IdentityAccountID, variable.IdentityAccessKey, variable.IdentityCaller, variable.IdentityUser, variable.IdentityUserARN:

@@ -37,6 +37,7 @@ type exchange struct {
 	params   plan.Params
 	path     string // what follows stage or base path, raw
 	base     string // base path of the mapping, without slashes
+	rule     string // id of the routing rule that led here instead; "" for none
 
 	requestID  string
 	extendedID string

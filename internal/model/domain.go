@@ -75,7 +75,39 @@ type BasePathMapping struct {
 	BasePath  string `json:"basePath"` // "(none)" for the root
 	RestAPIID string `json:"restApiId"`
 	Stage     string `json:"stage,omitempty"` // "": the stage is the next path segment
+
+	// ID names the mapping in version 2 of the API; "" for mappings of before it had one.
+	ID string `json:"apiMappingId,omitempty"`
 }
+
+// RoutingRule leads requests of a domain name to a stage by what they carry
+// (routing-and-integrations, section 3.2). All conditions must hold.
+type RoutingRule struct {
+	ID       string        `json:"routingRuleId"`
+	Priority int           `json:"priority"` // from 1, the first to be tried; unique in a domain name
+	Headers  []HeaderMatch `json:"headers,omitempty"`
+
+	// BasePath is without slashes at its ends; "" when the rule has no such condition.
+	BasePath string `json:"basePath,omitempty"`
+
+	APIID         string `json:"apiId"`
+	Stage         string `json:"stage"`
+	StripBasePath bool   `json:"stripBasePath,omitempty"`
+}
+
+// HeaderMatch is a condition on a header field: a value, or one with an asterisk at an end
+// or at both.
+type HeaderMatch struct {
+	Header    string `json:"header"`
+	ValueGlob string `json:"valueGlob"`
+}
+
+// The routing modes of domain names.
+const (
+	RouteByMapping           = "BASE_PATH_MAPPING_ONLY"
+	RouteByRule              = "ROUTING_RULE_ONLY"
+	RouteByRuleThenByMapping = "ROUTING_RULE_THEN_BASE_PATH_MAPPING"
+)
 
 // NoBasePath is how the root mapping of a domain name is written.
 const NoBasePath = "(none)"

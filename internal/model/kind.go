@@ -20,6 +20,7 @@ const (
 	KindStage             Kind = "stage"             // Stage [RestAPI], id is the name
 	KindDomainName        Kind = "domainname"        // DomainName
 	KindBasePathMapping   Kind = "basepathmapping"   // BasePathMapping [DomainName], id is the base path
+	KindRoutingRule       Kind = "routingrule"       // RoutingRule [DomainName]
 	KindAccessAssociation Kind = "accessassociation" // DomainNameAccessAssociation
 	KindClientCertificate Kind = "clientcertificate" // ClientCertificate
 	KindAPIKey            Kind = "apikey"            // APIKey

@@ -48,11 +48,15 @@ func (p *Plan) WaysAround() []WayAround {
 	return out
 }
 
-// reachable calls yield for each stage that the domain's mappings lead to, each once.
+// reachable calls yield for each stage that the domain's rules and mappings lead to, each once.
 func (p *Plan) reachable(d *Domain) func(yield func(*Stage) bool) {
 	return func(yield func(*Stage) bool) {
 		seen := map[*Stage]bool{}
-		for _, m := range d.Mappings {
+		ways := d.Mappings
+		for _, r := range d.Rules {
+			ways = append(ways[:len(ways):len(ways)], Mapping{API: r.API, Stage: r.Stage})
+		}
+		for _, m := range ways {
 			api := p.apis[m.API]
 			if api == nil {
 				continue

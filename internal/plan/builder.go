@@ -70,6 +70,7 @@ func (b *Builder) SetDomain(d *Domain) {
 	slices.SortFunc(d.Mappings, func(x, y Mapping) int {
 		return cmp.Or(cmp.Compare(len(y.BasePath), len(x.BasePath)), cmp.Compare(x.BasePath, y.BasePath))
 	})
+	slices.SortFunc(d.Rules, func(x, y Rule) int { return cmp.Or(cmp.Compare(x.Priority, y.Priority), cmp.Compare(x.ID, y.ID)) })
 	if rest, ok := strings.CutPrefix(d.Name, "*."); ok {
 		b.plan.wildcards[rest] = d
 		return

@@ -63,6 +63,10 @@ type Domain struct {
 	// without one.
 	Settings []byte
 
+	// Rules are tried before mappings, in order of priority. They are empty where the routing
+	// mode does not use them, and Mappings where it uses nothing else.
+	Rules []Rule
+
 	// Mappings are in the order in which they are tried: longest base path first, the
 	// empty one last.
 	Mappings []Mapping

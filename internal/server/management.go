@@ -7,6 +7,7 @@ import (
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
+	"gatehouse/internal/awsapi/gen/apigatewayv2"
 	"gatehouse/internal/awsapi/gen/iam"
 	"gatehouse/internal/awsapi/gen/lambda"
 	logswire "gatehouse/internal/awsapi/gen/logs"
@@ -51,6 +52,7 @@ func (s *Server) Services() []schema.Bound {
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 			DomainNames:        s.domainNames,
 		}),
+		apigatewayv2.Bind(&apiGatewayV2{DomainNames: s.domainNames}),
 		wafv2.Bind(s.firewall.operations(s.store)),
 		acm.Bind(s.acm),
 		s3.Bind(s.objects),
@@ -93,6 +95,12 @@ type apiGateway struct {
 	*usageplans.UsagePlans
 	*clientcertificates.ClientCertificates
 	apigateway.Unimplemented
+}
+
+// apiGatewayV2 is the backend of version 2 of API Gateway: how domain names lead to APIs.
+type apiGatewayV2 struct {
+	*domains.DomainNames
+	apigatewayv2.Unimplemented
 }
 
 // logGroups is the backend of CloudWatch Logs.

@@ -241,7 +241,7 @@ func (s *DomainNames) DeleteDomainName(ctx context.Context, in *apigateway.Delet
 		if err != nil {
 			return nil, err
 		}
-		for _, kind := range []model.Kind{model.KindBasePathMapping, model.KindTrustStore, model.KindTagDocument} {
+		for _, kind := range []model.Kind{model.KindBasePathMapping, model.KindRoutingRule, model.KindTrustStore, model.KindTagDocument} {
 			if _, err := tx.DeleteAll(kind, operation.Scope(ctx).Of(d.Value.DomainName)); err != nil {
 				return nil, err
 			}

@@ -33,7 +33,7 @@ func (s *DomainNames) CreateBasePathMapping(ctx context.Context, in *apigateway.
 		if d.Value.RoutingMode == "ROUTING_RULE_ONLY" {
 			return nil, badRequest("Base path mappings cannot be created for a domain name with the routing mode ROUTING_RULE_ONLY.")
 		}
-		m := model.BasePathMapping{BasePath: storedPath(opt.Value(in.BasePath)), RestAPIID: opt.Value(in.RestApiId), Stage: opt.Value(in.Stage)}
+		m := model.BasePathMapping{BasePath: storedPath(opt.Value(in.BasePath)), RestAPIID: opt.Value(in.RestApiId), Stage: opt.Value(in.Stage), ID: model.NewID(6)}
 		if err := checkMapping(ctx, tx, m); err != nil {
 			return nil, err
 		}

@@ -231,6 +231,14 @@ func checkUnmapped(tx *store.Tx, in store.Scope, api, stage string) error {
 				return badRequest("Please remove all base path mappings related to the rest api in your domains: " + d.Value.DomainName)
 			}
 		}
+		for r, err := range routingRules.In(tx, in.Of(d.Key.ID)) {
+			if err != nil {
+				return err
+			}
+			if r.Value.APIID == api && (stage == "" || r.Value.Stage == stage) {
+				return badRequest("The routing rule " + r.Value.ID + " of the domain name " + d.Value.DomainName + " leads here; delete the rule first")
+			}
+		}
 	}
 	return nil
 }

@@ -50,6 +50,7 @@ var (
 	stages       = store.Collection[model.Stage]{Kind: model.KindStage}
 	accounts     = store.Collection[model.Account]{Kind: model.KindAccount}
 	mappings     = store.Collection[model.BasePathMapping]{Kind: model.KindBasePathMapping}
+	routingRules = store.Collection[model.RoutingRule]{Kind: model.KindRoutingRule}
 	domainNames  = store.Collection[model.DomainName]{Kind: model.KindDomainName}
 	usagePlans   = store.Collection[model.UsagePlan]{Kind: model.KindUsagePlan}
 	clientCerts  = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}

@@ -20,7 +20,6 @@ var notEnforced = [][2]string{
 	{"endpointConfiguration.ipAddressType", "listeners decide which addresses are served"},
 	{"endpointConfiguration.vpcEndpointIds", "in AWS they make DNS names; who may call is for the policies of the API and of the endpoint"},
 	{"DomainNameAccessAssociation", "private domain names are not served: VPC endpoints lead to the default endpoints of private APIs"},
-	{"DomainName.routingMode ROUTING_RULE_*", "routing rules belong to API version 2, which is not served"},
 	{"DomainName.securityPolicy TLS_1_0", "TLS 1.0 and 1.1 are off"},
 	{"Stage.tracingEnabled", "no X-Ray segments are written; trace headers are passed on"},
 	{"WAFv2 LoggingConfiguration: delivery streams and buckets that `firewall.logs` does not map", "their records are dropped; the service log and `/_gatehouse/ready` name them"},
