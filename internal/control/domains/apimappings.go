@@ -30,7 +30,7 @@ func mappingID(m model.BasePathMapping) string {
 // CreateApiMapping leads a path of a domain name, of one level or more, to a stage.
 func (s *DomainNames) CreateApiMapping(ctx context.Context, in *v2.CreateApiMappingInput) (*v2.CreateApiMappingOutput, error) {
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*v2.CreateApiMappingOutput, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -97,7 +97,7 @@ func checkTarget(ctx context.Context, tx *store.Tx, d model.DomainName, api, sta
 // findMapping returns the mapping of an id.
 func findMapping(ctx context.Context, tx *store.Tx, domain, id string) (model.DomainName, store.Item[model.BasePathMapping], error) {
 	var none store.Item[model.BasePathMapping]
-	d, err := getDomain(ctx, tx, domain)
+	d, err := getDomain(ctx, tx, domain, nil)
 	if err != nil {
 		return d.Value, none, err
 	}
@@ -135,7 +135,7 @@ func (s *DomainNames) GetApiMappings(ctx context.Context, in *v2.GetApiMappingsI
 		limit = new(int32(n))
 	}
 	return operation.View(ctx, s.Store, func(tx *store.Tx) (*v2.GetApiMappingsOutput, error) {
-		d, err := getDomain(ctx, tx, *in.DomainName)
+		d, err := getDomain(ctx, tx, *in.DomainName, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -168,10 +168,7 @@ func (s *DomainNames) PutRoutingRule(ctx context.Context, in *v2.PutRoutingRuleI
 
 // ruleDomain finds the domain name of a call on rules.
 func ruleDomain(ctx context.Context, tx *store.Tx, name, id *string) (model.DomainName, store.Scope, error) {
-	d, err := getDomain(ctx, tx, *name)
-	if err == nil && opt.Value(id) != "" && *id != d.Value.DomainNameID {
-		err = noDomain()
-	}
+	d, err := getDomain(ctx, tx, *name, id)
 	return d.Value, operation.Scope(ctx).Of(d.Value.DomainName), err
 }
 
