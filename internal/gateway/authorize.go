@@ -16,6 +16,10 @@ type Identities interface {
 	// Policies returns the policies of a principal whose signature was verified; false
 	// when the principal is gone since.
 	Policies(p *sigv4.Principal) (iampolicy.Set, bool)
+
+	// Key returns what a principal has for a condition key, whose name is in lower case, the
+	// zero Value for nothing; false for keys that are not about principals.
+	Key(p *sigv4.Principal, name string) (iampolicy.Value, bool)
 }
 
 // invokeAction is the action of calling a method.
@@ -195,45 +199,12 @@ func (k conditionKeys) Value(name string) iampolicy.Value {
 	if x.endpoint != nil && strings.Contains(name, "vpc") {
 		return k.vpcKey(name)
 	}
-	if v := k.caller(name); v != "" {
-		return iampolicy.Text(v)
+	if x.caller != nil {
+		if v, ok := x.g.Identities.Key(x.caller, name); ok {
+			return v
+		}
 	}
 	return k.certificate(name)
-}
-
-// caller gives the keys that only a signed request has.
-func (k conditionKeys) caller(name string) string {
-	c := k.x.caller
-	if c == nil {
-		return ""
-	}
-	switch name {
-	case "aws:principalarn":
-		if c.RoleARN != "" {
-			return c.RoleARN
-		}
-		return c.ARN
-	case "aws:principalaccount":
-		return c.Account
-	case "aws:userid":
-		return c.ID
-	case "aws:username":
-		if c.Kind == sigv4.User {
-			return c.Name
-		}
-	case "aws:principaltype":
-		switch c.Kind {
-		case sigv4.Root:
-			return "Account"
-		case sigv4.User:
-			return "User"
-		case sigv4.AssumedRole:
-			return "AssumedRole"
-		case sigv4.FederatedUser:
-			return "FederatedUser"
-		}
-	}
-	return ""
 }
 
 // certificate gives the keys of a client certificate that mutual TLS verified.

@@ -36,6 +36,7 @@ type gate struct {
 	functions *invoketest.Functions
 	snapshot  model.Snapshot
 	stages    []model.Stage
+	twins     []string                // ids of further APIs with the same resources and authorizers
 	mappings  map[string]plan.Mapping // by domain
 
 	mu  sync.Mutex
@@ -110,12 +111,16 @@ func (g *gate) authorizer(change func(*model.Authorizer)) {
 func (g *gate) publish() {
 	g.t.Helper()
 	b := plan.NewBuilder(nil, "localhost")
-	for _, st := range g.stages {
-		s, err := compile.Stage(account, region, st, g.snapshot, compile.Limits{}, compile.Backends{})
-		if err != nil {
-			g.t.Fatal(err)
+	for _, id := range append([]string{g.snapshot.API.ID}, g.twins...) {
+		snapshot := g.snapshot
+		snapshot.API.ID = id
+		for _, st := range g.stages {
+			s, err := compile.Stage(account, region, st, snapshot, compile.Limits{}, compile.Backends{})
+			if err != nil {
+				g.t.Fatal(err)
+			}
+			b.SetStage(s)
 		}
-		b.SetStage(s)
 	}
 	for name, m := range g.mappings {
 		b.SetDomain(&plan.Domain{Name: name, Region: region, Account: account, Mappings: []plan.Mapping{m}})

@@ -75,6 +75,8 @@ func TestLambdaAuthorizerOutcomes(t *testing.T) {
 		{"null context", policy("Allow", "*", `,"context":null`), admitted},
 		{"context", policy("Allow", "*", `,"context":{"text":"t","number":1,"bool":false,"none":null}`), `200 p=me|s=t|n=1|b=false|l=0|c= `},
 		{"context that claims to be more", policy("Allow", "*", `,"context":{"principalId":"root","claims":"x","integrationLatency":"7"}`), admitted},
+		{"text false in context", policy("Allow", "*", `,"context":{"text":"false","bool":""}`), `200 p=me|s=false|n=|b=|l=0|c= `},
+		{"huge policy", statement(`[` + strings.Repeat(`{"Effect":"Allow","Action":"*","Resource":"arn:aws:execute-api:*:*:*"},`, 2000) + `{"Effect":"Allow","Action":"*","Resource":"*"}]`), broken},
 		{"huge", policy("Allow", "*", `,"context":{"text":"`+strings.Repeat("x", 6<<20)+`"}`), broken},
 		{"error Unauthorized", "!Unauthorized", unauth},
 		{"error unauthorized", "!unauthorized", broken},
@@ -288,6 +290,80 @@ func TestAuthorizerMemory(t *testing.T) {
 	g.snapshot.Authorizers[0].AuthorizerURI = strings.Replace(g.snapshot.Authorizers[0].AuthorizerURI, ":auth/", ":auth:2/", 1)
 	g.publish()
 	step("another function", g.get("/prod/pets", "Authorization", "t"), 500, 1)
+}
+
+// TestMemoryIsPerAPI: the same authorizer, function and token in another API are asked anew.
+func TestMemoryIsPerAPI(t *testing.T) {
+	g := newGate(t)
+	g.twins = []string{"twin123456"}
+	g.authorizer(nil)
+	g.method("/pets", "GET", custom)
+	g.functions.Set(authorizerFunction, allowThis)
+	g.publish()
+	for range 2 {
+		for _, id := range []string{apiID, "twin123456"} {
+			if a := g.serve(g.request("GET", id+".execute-api.us-east-1.localhost", "/prod/pets", "Authorization", "t")); a.status != 200 {
+				t.Errorf("%s: %s", id, a)
+			}
+		}
+	}
+	if n := len(g.functions.Calls()); n != 2 {
+		t.Errorf("%d calls, want one for each API", n)
+	}
+}
+
+// TestStageVariablesCount: a stage variable that is an identity source, or chooses the function,
+// makes another memory when it changes.
+func TestStageVariablesCount(t *testing.T) {
+	g := newGate(t)
+	g.authorizer(func(a *model.Authorizer) {
+		a.Type, a.IdentitySource = "REQUEST", "method.request.header.X-Key,stageVariables.tenant"
+		a.AuthorizerURI = strings.Replace(a.AuthorizerURI, ":auth/", ":auth:${stageVariables.alias}/", 1)
+	})
+	g.method("/pets", "GET", custom)
+	for _, alias := range []string{"one", "two"} {
+		g.functions.Set(authorizerFunction+":"+alias, allowThis)
+	}
+	for i, v := range []map[string]string{{"tenant": "a", "alias": "one"}, {"tenant": "b", "alias": "one"}, {"tenant": "b", "alias": "two"}} {
+		g.stages[0].Variables = v
+		g.publish()
+		for range 2 {
+			if a := g.get("/prod/pets", "X-Key", "k"); a.status != 200 || len(g.functions.Calls()) != i+1 {
+				t.Errorf("%v: %s, %d calls", v, a, len(g.functions.Calls()))
+			}
+		}
+	}
+	g.stages[0].Variables = map[string]string{"tenant": "b", "alias": "two/../../x"}
+	g.publish()
+	if a := g.get("/prod/pets", "X-Key", "k"); a.String() != `500 {"message":null}` || len(g.functions.Calls()) != 3 {
+		t.Errorf("an alias that is none: %s, %d calls", a, len(g.functions.Calls()))
+	}
+}
+
+// TestTokenInTwoPlaces: a header and a query parameter of the same name are two sources, and
+// neither stands for the other.
+func TestTokenInTwoPlaces(t *testing.T) {
+	g := newGate(t)
+	g.authorizer(func(a *model.Authorizer) { a.Type, a.IdentitySource = "REQUEST", "method.request.header.token" })
+	g.method("/pets", "GET", custom)
+	g.functions.Set(authorizerFunction, func(_ context.Context, c *invoke.Call) ([]byte, error) {
+		return []byte(policy("Allow", "*", `,"context":{"text":"`+eventMember(c.Payload, "token")+`"}`)), nil
+	})
+	g.publish()
+	for _, c := range []struct {
+		target string
+		header []string
+		want   string
+	}{
+		{"/prod/pets?token=b", []string{"token", "a"}, "s=a"},
+		{"/prod/pets?token=a", []string{"token", "b"}, "s=b"},
+		{"/prod/pets?token=a", nil, "Unauthorized"},
+		{"/prod/pets?token=a", []string{"token", ""}, "Unauthorized"},
+	} {
+		if a := g.get(c.target, c.header...); !strings.Contains(a.body, c.want) {
+			t.Errorf("%s %q: %s", c.target, c.header, a)
+		}
+	}
 }
 
 // TestNothingIsRemembered: with a TTL of 0, without identity sources, and after failures.

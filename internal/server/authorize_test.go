@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 
 	"gatehouse/internal/server"
 	"gatehouse/internal/server/servertest"
@@ -111,6 +112,50 @@ func TestIAMAuthorization(t *testing.T) {
 	a.setPolicy(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":{"AWS":"arn:aws:iam::000000000000:user/ann"},"Action":"execute-api:Invoke","Resource":"execute-api:/*"}]}`)
 	if status, body, _ := do(t, c, signed(t, "GET", url, annID, annSecret, "us-east-1", now)); status != 403 || !strings.Contains(body, "with an explicit deny in a resource-based policy") {
 		t.Errorf("denied by the API: %d %s", status, body)
+	}
+}
+
+// A resource policy's conditions see who signed: tags of users, the type of principal, and
+// that a long-term key says nothing of a second factor.
+func TestResourcePolicySeesTheCaller(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	for _, path := range []string{"/tagged", "/session", "/factor"} {
+		r := a.resource(path)
+		a.mock(r, "GET", `{"statusCode": 200}`, `ok`)
+		if _, err := a.c.UpdateMethod(t.Context(), &apigateway.UpdateMethodInput{RestApiId: a.id, ResourceId: r, HttpMethod: aws.String("GET"),
+			PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/authorizationType"), Value: aws.String("AWS_IAM")}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	users := iam.NewFromConfig(g.AWS(t))
+	keys := map[string]*iamtypes.AccessKey{}
+	for name, team := range map[string]string{"ann": "red", "bob": "blue"} {
+		if _, err := users.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name, Tags: []iamtypes.Tag{{Key: aws.String("Team"), Value: &team}}}); err != nil {
+			t.Fatal(err)
+		}
+		out, err := users.CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: &name})
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys[name] = out.AccessKey
+	}
+	a.setPolicy(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*/GET/tagged","Condition":{"StringEquals":{"aws:PrincipalTag/team":"red"}}},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*/GET/session","Condition":{"StringNotEquals":{"aws:PrincipalType":"AssumedRole"}}},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*/GET/factor","Condition":{"Bool":{"aws:MultiFactorAuthPresent":"false"}}}]}`)
+	c := g.Client(t, nil)
+	for _, tc := range []struct {
+		who, path string
+		status    int
+	}{{"ann", "/tagged", 403}, {"bob", "/tagged", 200}, {"ann", "/session", 403}, {"ann", "/factor", 200}} {
+		k := keys[tc.who]
+		req := signed(t, "GET", "https://"+a.host()+"/prod"+tc.path, *k.AccessKeyId, *k.SecretAccessKey, "us-east-1", time.Now())
+		if status, body, _ := do(t, c, req); status != tc.status {
+			t.Errorf("%s %s: %d %s", tc.who, tc.path, status, body)
+		}
 	}
 }
 

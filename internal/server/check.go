@@ -43,9 +43,16 @@ func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 	return nil
 }
 
-// checkPorts binds every port and lets go of it.
+// checkPorts binds every port and lets go of it, and reads the policies of VPC endpoints.
 func checkPorts(c *config.Config, report func(string, error)) {
-	for _, p := range []struct{ name, addr string }{{"control", c.Control}, {"http", c.HTTP}, {"https", c.HTTPS}, {"ops", c.Ops}} {
+	type port struct{ name, addr string }
+	ports := []port{{"control", c.Control}, {"http", c.HTTP}, {"https", c.HTTPS}, {"ops", c.Ops}}
+	for _, e := range c.VPCEndpoints {
+		ports = append(ports, port{e.ID, e.Address})
+		_, err := endpointPolicy(e)
+		report("vpc-endpoints", err)
+	}
+	for _, p := range ports {
 		if p.addr == "" || p.addr == config.Off {
 			continue
 		}

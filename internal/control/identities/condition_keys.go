@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/lang/iampolicy"
 )
 
@@ -163,6 +164,34 @@ func (k *callKeys) ofPrincipal(name string) (v iampolicy.Value, known bool) {
 		if value, tagged := k.principalTag(tag); tagged {
 			v = iampolicy.Text(value)
 		}
+	}
+	return v, true
+}
+
+// Key returns what a principal has for a condition key on the data plane (authorizers, section
+// 4.1); name is in lower case. It reports false for keys that are not about principals. Sessions have no second factor here, and say so; long-term keys
+// say nothing of it, as on AWS.
+func (s *Service) Key(p *sigv4.Principal, name string) (v iampolicy.Value, known bool) {
+	k := &callKeys{s: s, access: &awsapi.Access{Call: &awsapi.Call{Identity: IdentityOf(p)}}}
+	if v, known = k.ofPrincipal(name); known {
+		return v, true
+	}
+	c := k.session()
+	switch name {
+	case "aws:tokenissuetime":
+		if c != nil {
+			v = iampolicy.Time(time.Unix(c.Issued, 0))
+		}
+	case "aws:sourceidentity":
+		if c != nil {
+			v = text(c.Source)
+		}
+	case "aws:multifactorauthpresent":
+		if c != nil {
+			v = iampolicy.Bool(false)
+		}
+	default:
+		return v, false
 	}
 	return v, true
 }
