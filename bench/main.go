@@ -41,6 +41,8 @@ func main() {
 		err = run(args)
 	case "policies":
 		err = policies(args)
+	case "functions":
+		err = functions(args)
 	case "front":
 		err = front(args)
 	case "sink":
@@ -61,6 +63,6 @@ func main() {
 }
 
 func usage() {
-	fmt.Fprintln(os.Stderr, "usage: bench [run|policies|front|sink] [flags]")
+	fmt.Fprintln(os.Stderr, "usage: bench [run|policies|functions|front|sink] [flags]")
 	os.Exit(2)
 }

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	goruntime "runtime"
 	"strconv"
 	"strings"
 	"sync"
@@ -205,6 +206,7 @@ func (x *apiExchange) response(id string) {
 		out = outcome{failed: true, payload: doc}
 	}
 	c.finish(out)
+	goruntime.Gosched() // whoever waits for the answer goes first
 	x.accepted()
 }
 
