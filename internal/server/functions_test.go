@@ -20,7 +20,7 @@ import (
 )
 
 // pythonRuntime is the runtime that this machine's Python serves.
-func pythonRuntime(t *testing.T) types.Runtime {
+func pythonRuntime(t testing.TB) types.Runtime {
 	t.Helper()
 	for _, v := range []string{"3.11", "3.12", "3.13", "3.14"} {
 		if out, err := exec.Command("/usr/bin/python"+v, "--version").Output(); err == nil && strings.HasPrefix(string(out), "Python "+v) {

@@ -28,7 +28,7 @@ func trust(service string) *string {
 
 // newRole makes a role that a service may assume, with a policy when allow names an
 // action, and returns its ARN.
-func newRole(t *testing.T, g *servertest.Gatehouse, name, service, allow string) *string {
+func newRole(t testing.TB, g *servertest.Gatehouse, name, service, allow string) *string {
 	t.Helper()
 	c := iam.NewFromConfig(g.AWS(t))
 	out, err := c.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: trust(service)})
@@ -45,10 +45,10 @@ func newRole(t *testing.T, g *servertest.Gatehouse, name, service, allow string)
 }
 
 // pythonCode is a package with m.py.
-func pythonCode(t *testing.T, source string) *types.FunctionCode { return code(t, "m.py", source) }
+func pythonCode(t testing.TB, source string) *types.FunctionCode { return code(t, "m.py", source) }
 
 // code is a package with one file.
-func code(t *testing.T, name, source string) *types.FunctionCode {
+func code(t testing.TB, name, source string) *types.FunctionCode {
 	t.Helper()
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)

@@ -39,12 +39,16 @@ func (d *directory) put(k store.Key, e *entry) {
 	}
 }
 
-// An entry is a function as calls see it. It is not modified.
+// An entry is a function as calls see it. It is not modified, but for what is remembered.
 type entry struct {
 	key      store.Key
 	fn       model.Function
 	policies map[string]*iampolicy.Policy
+	runnable sync.Map // calledAs to *runtime.Function, whose code is laid out
 }
+
+// calledAs is a version and the qualifier that led to it.
+type calledAs struct{ version, qualifier string }
 
 // load replaces the directory by what the store has.
 func (f *Functions) load(ctx context.Context) error {

@@ -154,6 +154,10 @@ func (f *Functions) target(ctx context.Context, sc store.Scope, name, qualifier 
 
 // runnable is a version as the runtime takes it, its code laid out.
 func (f *Functions) runnable(ctx context.Context, e *entry, v *model.FunctionVersion, qualifier string) (*runtime.Function, error) {
+	as := calledAs{v.Version, qualifier}
+	if run, ok := e.runnable.Load(as); ok {
+		return run.(*runtime.Function), nil
+	}
 	code, err := f.code.folder(ctx, part{e.key, v.CodeSHA256})
 	if err != nil {
 		return nil, err
@@ -163,13 +167,15 @@ func (f *Functions) runnable(ctx context.Context, e *entry, v *model.FunctionVer
 		return nil, err
 	}
 	role, name := v.Role, e.fn.Name
-	return &runtime.Function{
+	run := &runtime.Function{
 		Key: e.runKey(v), ARN: arnOf(e.key.Region, e.key.Account, name, qualifier), Name: name, Version: v.Version,
 		Runtime: v.Runtime, Handler: v.Handler, Code: code, Layers: opt, Env: v.Environment,
 		Memory: v.Memory, Storage: v.Storage, Timeout: time.Duration(v.Timeout) * time.Second,
 		Region: e.key.Region, LogGroup: logGroup(&e.fn, v),
 		Credentials: func(ctx context.Context) (runtime.Credentials, error) { return f.Credentials(ctx, role, name) },
-	}, nil
+	}
+	e.runnable.Store(as, run)
+	return run, nil
 }
 
 // enter counts a call against the function's reserved concurrency.
