@@ -33,6 +33,7 @@ func functions(args []string) error {
 	gate := fs.String("gatehouse", "", "gatehouse binary")
 	requests := fs.Int("requests", 3000, "requests of each kind")
 	crowd := fs.Int("crowd", 200, "slow calls at a time")
+	language := fs.String("runtime", "provided.al2023", "runtime of the function: provided.al2023 (Go) or a Python")
 	fs.Parse(args)
 	if *gate == "" {
 		return errors.New("-gatehouse BINARY is needed")
@@ -54,7 +55,7 @@ func functions(args []string) error {
 	}
 	defer p.stop()
 	ctx := context.Background()
-	api, err := createFunctionAPI(ctx, dir)
+	api, err := createFunctionAPI(ctx, dir, *language)
 	if err != nil {
 		return err
 	}
@@ -150,8 +151,8 @@ func show(name string, took []time.Duration) {
 }
 
 // createFunctionAPI makes an API with /mock and /function and returns its id.
-func createFunctionAPI(ctx context.Context, dir string) (string, error) {
-	function, err := createFunction(ctx, dir)
+func createFunctionAPI(ctx context.Context, dir, language string) (string, error) {
+	function, err := createFunction(ctx, dir, language)
 	if err != nil {
 		return "", err
 	}
@@ -193,16 +194,32 @@ func createFunctionAPI(ctx context.Context, dir string) (string, error) {
 	return *api.Id, nil
 }
 
-// createFunction builds ./bench/function and makes it a function that APIs may call.
-func createFunction(ctx context.Context, dir string) (arn string, err error) {
-	program := filepath.Join(dir, "bootstrap")
-	cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./bench/function")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if text, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("building the function: %w\n%s", err, text)
+// pythonFunction does what ./bench/function does.
+const pythonFunction = `import time
+def handler(event, context):
+    sleep = (event["queryStringParameters"] or {}).get("sleep")
+    if sleep:
+        time.sleep(float(sleep.rstrip("s")))
+    return {"statusCode": 200, "body": "hello"}
+`
+
+// createFunction makes ./bench/function, or the same in Python, a function that APIs may call.
+func createFunction(ctx context.Context, dir, language string) (arn string, err error) {
+	code := []byte(pythonFunction)
+	name := "m.py"
+	if language == "provided.al2023" {
+		name = "bootstrap"
+		program := filepath.Join(dir, name)
+		cmd := exec.CommandContext(ctx, "go", "build", "-o", program, "./bench/function")
+		cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+		if text, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("building the function: %w\n%s", err, text)
+		}
+		if code, err = os.ReadFile(program); err != nil {
+			return "", err
+		}
 	}
-	code, err := zipProgram(program)
-	if err != nil {
+	if code, err = zipped(name, code); err != nil {
 		return "", err
 	}
 	cfg := aws.Config{Region: "us-east-1", BaseEndpoint: aws.String("http://" + controlAddr), Credentials: credentials.NewStaticCredentialsProvider(rootKeyID, rootSecret, "")}
@@ -213,7 +230,7 @@ func createFunction(ctx context.Context, dir string) (arn string, err error) {
 	}
 	c := lambda.NewFromConfig(cfg)
 	fn, err := c.CreateFunction(ctx, &lambda.CreateFunctionInput{
-		FunctionName: aws.String("bench"), Runtime: lambdatypes.RuntimeProvidedal2023, Handler: aws.String("bootstrap"), Role: role.Role.Arn,
+		FunctionName: aws.String("bench"), Runtime: lambdatypes.Runtime(language), Handler: aws.String("m.handler"), Role: role.Role.Arn,
 		Timeout: aws.Int32(30), Code: &lambdatypes.FunctionCode{ZipFile: code},
 	})
 	if err != nil {
@@ -225,20 +242,17 @@ func createFunction(ctx context.Context, dir string) (arn string, err error) {
 	return aws.ToString(fn.FunctionArn), err
 }
 
-func zipProgram(path string) ([]byte, error) {
-	b, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
-	}
+// zipped is a package with one file.
+func zipped(name string, content []byte) ([]byte, error) {
 	var out bytes.Buffer
 	z := zip.NewWriter(&out)
-	h := &zip.FileHeader{Name: filepath.Base(path), Method: zip.Deflate}
+	h := &zip.FileHeader{Name: name, Method: zip.Deflate}
 	h.SetMode(0o755)
 	w, err := z.CreateHeader(h)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := w.Write(b); err != nil {
+	if _, err := w.Write(content); err != nil {
 		return nil, err
 	}
 	if err := z.Close(); err != nil {

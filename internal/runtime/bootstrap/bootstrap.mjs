@@ -1,6 +1,7 @@
 // Runs a Node.js function: fetches events from the Runtime API and answers them. It
 // speaks the protocol with Node's own modules alone. _HANDLER is "folder/file.function".
 import http from 'node:http';
+import net from 'node:net';
 import fs from 'node:fs';
 import path from 'node:path';
 import util from 'node:util';
@@ -15,20 +16,86 @@ function open(method, target, headers, done) {
   return http.request({ host, port, method, path: base + target, headers, agent }, done);
 }
 
-function call(method, target, body, headers = {}) {
-  return new Promise((resolve, reject) => {
-    const bytes = body === undefined ? undefined : Buffer.from(body);
-    if (bytes) headers['Content-Length'] = bytes.length;
-    const request = open(method, target, headers, (response) => {
-      const parts = [];
-      response.on('data', (p) => parts.push(p));
-      response.on('end', () => resolve({ headers: response.headers, body: Buffer.concat(parts) }));
-      response.on('error', reject);
+// Connection is one connection to the Runtime API, made again when it was lost. It stands
+// between every call and its answer, so it speaks as little HTTP as the Runtime API needs,
+// which always declares the length of its bodies.
+class Connection {
+  buffer = Buffer.alloc(0);
+
+  async connect() {
+    this.buffer = Buffer.alloc(0);
+    const socket = net.connect({ host, port: Number(port), noDelay: true });
+    await new Promise((resolve, reject) => { socket.once('connect', resolve); socket.once('error', reject); });
+    socket.on('error', () => {}); // the end tells
+    socket.on('data', (part) => {
+      this.buffer = this.buffer.length ? Buffer.concat([this.buffer, part]) : part;
+      this.parse();
     });
-    request.on('error', reject);
-    request.end(bytes);
-  });
+    socket.on('close', () => {
+      if (this.socket === socket) this.socket = undefined;
+      this.waiting?.reject(new Error('the Runtime API closed the connection'));
+    });
+    this.socket = socket;
+  }
+
+  // parse answers who waits, once an answer is complete.
+  parse() {
+    if (!this.waiting) return;
+    if (this.need && this.buffer.length < this.need) return;
+    const end = this.buffer.indexOf('\r\n\r\n');
+    if (end < 0) return;
+    const headers = {};
+    for (const line of this.buffer.toString('utf8', 0, end).split('\r\n').slice(1)) {
+      const colon = line.indexOf(':');
+      headers[line.slice(0, colon).toLowerCase()] = line.slice(colon + 1).trim();
+    }
+    this.need = end + 4 + Number(headers['content-length'] || 0);
+    if (this.buffer.length < this.need) return;
+    const body = this.buffer.subarray(end + 4, this.need);
+    this.buffer = this.buffer.subarray(this.need);
+    this.need = 0;
+    const { resolve } = this.waiting;
+    this.waiting = undefined;
+    resolve({ headers, body });
+  }
+
+  receive() {
+    return new Promise((resolve, reject) => {
+      this.waiting = { resolve, reject: (error) => { this.waiting = undefined; this.need = 0; reject(error); } };
+      this.parse();
+    });
+  }
+
+  // post reports something. What follows then is sent in the same breath.
+  async post(target, body, errorType = '', then = '') {
+    if (!this.socket) await this.connect();
+    const bytes = Buffer.from(body);
+    // Names of failures may be anything; a header may not.
+    const extra = errorType && `Lambda-Runtime-Function-Error-Type: ${String(errorType).replace(/[^!-~]/g, '?')}\r\n`;
+    const head = `POST ${base}${target} HTTP/1.1\r\nHost: ${host}:${port}\r\nContent-Type: application/json\r\nContent-Length: ${bytes.length}\r\n${extra}\r\n`;
+    this.socket.write(Buffer.concat([Buffer.from(head), bytes, Buffer.from(then)]));
+    await this.receive();
+  }
+
+  // next waits for an event, and asks for it unless that was done.
+  async next(asked) {
+    for (;;) {
+      if (!this.socket) {
+        await this.connect();
+        asked = false;
+      }
+      if (!asked) this.socket.write(askNext);
+      try {
+        return await this.receive();
+      } catch {
+        asked = false;
+      }
+    }
+  }
 }
+
+const askNext = `GET ${base}/invocation/next HTTP/1.1\r\nHost: ${host}:${port}\r\n\r\n`;
+const api = new Connection();
 
 // Lines of the console carry the time, the call and the level, as in Lambda.
 let requestId = 'undefined';
@@ -160,18 +227,20 @@ async function main() {
   } catch (error) {
     const what = document(error);
     console.error('Uncaught Exception', JSON.stringify({ ...what, stack: what.trace }));
-    await call('POST', '/init/error', JSON.stringify(what), { 'Lambda-Runtime-Function-Error-Type': what.errorType });
+    await api.post('/init/error', JSON.stringify(what), what.errorType);
     process.exit(1);
   }
-  for (;;) {
-    const { headers, body } = await call('GET', '/invocation/next');
+  for (let asked = false; ;) {
+    const { headers, body } = await api.next(asked);
+    asked = false;
     const id = headers['lambda-runtime-aws-request-id'];
     requestId = id;
     if (headers['lambda-runtime-trace-id']) process.env._X_AMZN_TRACE_ID = headers['lambda-runtime-trace-id'];
     const fail = (error) => {
       const what = document(error);
       console.error('Invoke Error', JSON.stringify({ ...what, trace: undefined, stack: what.trace }));
-      return call('POST', `/invocation/${id}/error`, JSON.stringify(what), { 'Lambda-Runtime-Function-Error-Type': what.errorType });
+      asked = true;
+      return api.post(`/invocation/${id}/error`, JSON.stringify(what), what.errorType, askNext);
     };
     try {
       const event = JSON.parse(body.toString());
@@ -187,7 +256,9 @@ async function main() {
       } catch (error) {
         throw named('Runtime.MarshalError', `Unable to stringify response body: ${error.message}`);
       }
-      await call('POST', `/invocation/${id}/response`, text, { 'Content-Type': 'application/json' });
+      // Whoever answers asks for the next event: one message fewer for each call.
+      asked = true;
+      await api.post(`/invocation/${id}/response`, text, '', askNext);
     } catch (error) {
       await fail(error);
     }

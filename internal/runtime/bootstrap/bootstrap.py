@@ -3,11 +3,11 @@
 It speaks the protocol with the standard library alone. sys.argv[1] is the handler
 when there is one, else _HANDLER is: "folder/file.function".
 """
-import http.client
 import importlib
 import importlib.util
 import json
 import os
+import socket
 import sys
 import time
 import traceback
@@ -20,8 +20,8 @@ class Context:
     """What a handler gets as its second argument."""
 
     def __init__(self, headers):
-        self.aws_request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        self.invoked_function_arn = headers["Lambda-Runtime-Invoked-Function-Arn"]
+        self.aws_request_id = headers["lambda-runtime-aws-request-id"]
+        self.invoked_function_arn = headers["lambda-runtime-invoked-function-arn"]
         self.function_name = os.environ["AWS_LAMBDA_FUNCTION_NAME"]
         self.function_version = os.environ["AWS_LAMBDA_FUNCTION_VERSION"]
         self.memory_limit_in_mb = os.environ["AWS_LAMBDA_FUNCTION_MEMORY_SIZE"]
@@ -30,9 +30,9 @@ class Context:
         self.tenant_id = None
         self.identity = None
         self.client_context = None
-        if headers.get("Lambda-Runtime-Client-Context"):
-            self.client_context = ClientContext(json.loads(headers["Lambda-Runtime-Client-Context"]))
-        self._deadline = int(headers["Lambda-Runtime-Deadline-Ms"])
+        if headers.get("lambda-runtime-client-context"):
+            self.client_context = ClientContext(json.loads(headers["lambda-runtime-client-context"]))
+        self._deadline = int(headers["lambda-runtime-deadline-ms"])
 
     def get_remaining_time_in_millis(self):
         return max(0, self._deadline - int(time.time() * 1000))
@@ -46,15 +46,72 @@ class ClientContext:
 
 
 class Connection:
-    """One connection to the Runtime API, made again when it was lost."""
+    """One connection to the Runtime API, made again when it was lost.
+
+    It stands between every call and its answer, so it speaks as little HTTP as the
+    Runtime API needs, which always declares the length of its bodies.
+    """
 
     def __init__(self):
-        self.http = http.client.HTTPConnection(API)
+        self.socket = None
+        self.buffer = b""
 
-    def call(self, method, path, body=None, headers=None):
-        self.http.request(method, BASE + path, body, headers or {})
-        answer = self.http.getresponse()
-        return answer, answer.read()
+    def connect(self):
+        host, port = API.rsplit(":", 1)
+        self.socket = socket.create_connection((host, int(port)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.buffer = b""
+
+    def receive(self):
+        """Reads one answer: its headers, by names in lower case, and its body."""
+        while b"\r\n\r\n" not in self.buffer:
+            self.more()
+        head, _, rest = self.buffer.partition(b"\r\n\r\n")
+        headers = {}
+        for line in head.decode("utf-8", "replace").split("\r\n")[1:]:
+            name, _, value = line.partition(":")
+            headers[name.lower()] = value.strip()
+        length = int(headers.get("content-length", 0))
+        if len(rest) < length:
+            parts, have = [rest], len(rest)
+            while have < length:
+                self.buffer = b""
+                self.more()
+                parts.append(self.buffer)
+                have += len(self.buffer)
+            rest = b"".join(parts)
+        self.buffer = rest[length:]
+        return headers, rest[:length]
+
+    def more(self):
+        part = self.socket.recv(1 << 16)
+        if not part:
+            raise ConnectionError("the Runtime API closed the connection")
+        self.buffer += part
+
+    def post(self, path, body, extra="", then=b""):
+        """Reports something. What follows then is sent in the same breath."""
+        if self.socket is None:
+            self.connect()
+        head = "POST %s%s HTTP/1.1\r\nHost: %s\r\nContent-Type: application/json\r\nContent-Length: %d\r\n%s\r\n" % (BASE, path, API, len(body), extra)
+        self.socket.sendall(head.encode() + body + then)
+        self.receive()
+
+    def next(self, asked):
+        """Waits for an event, and asks for it unless that was done."""
+        while True:
+            try:
+                if self.socket is None:
+                    self.connect()
+                    asked = False
+                if not asked:
+                    self.socket.sendall(NEXT)
+                return self.receive()
+            except ConnectionError:
+                self.socket = None
+
+
+NEXT = ("GET %s/invocation/next HTTP/1.1\r\nHost: %s\r\n\r\n" % (BASE, API)).encode()
 
 
 def report(error, request_id=None):
@@ -108,6 +165,12 @@ def encode(value):
     raise TypeError("Object of type %s is not JSON serializable" % type(value).__name__)
 
 
+def error_type(document):
+    """The header that names a failure; names of classes may be anything."""
+    name = "".join(c if " " < c < "\x7f" else "?" for c in document["errorType"])
+    return "Lambda-Runtime-Function-Error-Type: %s\r\n" % name
+
+
 def main():
     sys.path[0] = os.environ["LAMBDA_TASK_ROOT"]
     for path in ("/opt/python/lib/python%d.%d/site-packages" % sys.version_info[:2], "/opt/python"):
@@ -121,14 +184,14 @@ def main():
             document["errorType"] = e.kind
             document["stackTrace"] = []
         log_error(document)
-        connection.call("POST", "/init/error", json.dumps(document), {"Lambda-Runtime-Function-Error-Type": document["errorType"]})
+        connection.post("/init/error", json.dumps(document).encode(), error_type(document))
         sys.exit(1)
+    asked = False
     while True:
-        answer, event = connection.call("GET", "/invocation/next")
-        headers = answer.headers
-        request_id = headers["Lambda-Runtime-Aws-Request-Id"]
-        if headers.get("Lambda-Runtime-Trace-Id"):
-            os.environ["_X_AMZN_TRACE_ID"] = headers["Lambda-Runtime-Trace-Id"]
+        headers, event = connection.next(asked)
+        request_id = headers["lambda-runtime-aws-request-id"]
+        if headers.get("lambda-runtime-trace-id"):
+            os.environ["_X_AMZN_TRACE_ID"] = headers["lambda-runtime-trace-id"]
         try:
             try:
                 result = handler(json.loads(event), Context(headers))
@@ -145,9 +208,12 @@ def main():
                 document["errorType"] = e.kind
                 document["stackTrace"] = []
             log_error(document)
-            connection.call("POST", "/invocation/%s/error" % request_id, json.dumps(document), {"Lambda-Runtime-Function-Error-Type": document["errorType"]})
+            connection.post("/invocation/%s/error" % request_id, json.dumps(document).encode(), error_type(document), NEXT)
+            asked = True
             continue
-        connection.call("POST", "/invocation/%s/response" % request_id, body.encode(), {"Content-Type": "application/json"})
+        # Whoever answers asks for the next event: one message fewer for each call.
+        connection.post("/invocation/%s/response" % request_id, body.encode(), "", NEXT)
+        asked = True
 
 
 main()
