@@ -271,6 +271,12 @@ type Firewall struct {
 	Anonymous string `yaml:"anonymous"`
 	Hosting   string `yaml:"hosting"`
 
+	// Bots is a list of the networks of robots for AWSManagedRulesBotControlRuleSet: a text
+	// file with a CIDR or address and a word of the robot's User-Agent in each line
+	// ("66.249.64.0/19 googlebot"). A robot from elsewhere, or without a line, counts as
+	// unverified. Default: none.
+	Bots string `yaml:"bots"`
+
 	// Logs says where the logs of web ACLs go whose destination is a delivery stream or a
 	// bucket: a list of destination (the ARN) with one of file (a path: lines are appended),
 	// url (a collector that takes POST requests with a JSON record in each line) with token

@@ -100,33 +100,63 @@ func firewallLists(c config.Firewall) (lists managed.Lists, err error) {
 			return lists, err
 		}
 	}
-	return lists, nil
+	if c.Bots != "" {
+		lists.Bots, err = readBots(c.Bots)
+	}
+	return lists, err
 }
 
 // readNetworks reads a list of networks: one CIDR or address in a line, comments after "#".
 func readNetworks(file string) (*wafrules.IPSet, error) {
-	src, err := os.ReadFile(file)
-	if err != nil {
+	var networks []netip.Prefix
+	err := eachNetwork(file, 1, func(p netip.Prefix, _ []string) { networks = append(networks, p) })
+	return wafrules.NewIPSet(networks), err
+}
+
+// readBots reads a list of networks with a word for the robot that each belongs to.
+func readBots(file string) (*managed.Bots, error) {
+	networks := map[string][]netip.Prefix{}
+	if err := eachNetwork(file, 2, func(p netip.Prefix, rest []string) {
+		word := strings.ToLower(rest[0])
+		networks[word] = append(networks[word], p)
+	}); err != nil {
 		return nil, err
 	}
-	var networks []netip.Prefix
+	bots := &managed.Bots{Networks: map[string]*wafrules.IPSet{}}
+	for word, list := range networks {
+		bots.Networks[word] = wafrules.NewIPSet(list)
+	}
+	return bots, nil
+}
+
+// eachNetwork visits the lines of a list, of so many words each, the first of which is a
+// network.
+func eachNetwork(file string, words int, visit func(p netip.Prefix, rest []string)) error {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
 	n := 0
 	for line := range strings.Lines(string(src)) {
 		n++
 		text, _, _ := strings.Cut(line, "#")
-		if text = strings.TrimSpace(text); text == "" {
+		fields := strings.Fields(text)
+		if len(fields) == 0 {
 			continue
 		}
-		p, err := netip.ParsePrefix(text)
-		if a, notPrefix := netip.ParseAddr(text); notPrefix == nil {
+		p, err := netip.ParsePrefix(fields[0])
+		if a, notPrefix := netip.ParseAddr(fields[0]); notPrefix == nil {
 			p, err = netip.PrefixFrom(a, a.BitLen()), nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s:%d: %q: want an address or a network in CIDR form", file, n, text)
+			return fmt.Errorf("%s:%d: %q: want an address or a network in CIDR form", file, n, fields[0])
 		}
-		networks = append(networks, p)
+		if len(fields) != words {
+			return fmt.Errorf("%s:%d: %q: found %d words, want %d", file, n, strings.TrimSpace(text), len(fields), words)
+		}
+		visit(p, fields[1:])
 	}
-	return wafrules.NewIPSet(networks), nil
+	return nil
 }
 
 func (f *firewallParts) compiler() compile.Firewall {

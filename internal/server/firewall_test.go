@@ -16,6 +16,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"gatehouse/internal/config"
+	"gatehouse/internal/server"
 	"gatehouse/internal/server/servertest"
 )
 
@@ -208,6 +209,33 @@ func TestFirewallLists(t *testing.T) {
 	_, err := a.waf.CheckCapacity(t.Context(), &wafv2.CheckCapacityInput{Scope: types.ScopeRegional, Rules: []types.Rule{geo}})
 	if err == nil || !strings.Contains(err.Error(), "no geographic database is configured") {
 		t.Errorf("a rule on countries without a database: %v", err)
+	}
+}
+
+// A list of robots' networks lets those through that come from there.
+func TestFirewallBots(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "bots.txt")
+	if err := os.WriteFile(file, []byte("# robots\n127.0.0.0/8 Googlebot\n192.0.2.0/24 bingbot # elsewhere\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := servertest.Start(t, func(c *config.Config) { c.Firewall.Bots = file })
+	a := filter(t, g, types.Rule{Name: aws.String("bots"), Priority: 1, VisibilityConfig: visible("bots"), OverrideAction: &types.OverrideAction{None: &types.NoneAction{}},
+		Statement: &types.Statement{ManagedRuleGroupStatement: &types.ManagedRuleGroupStatement{VendorName: aws.String("AWS"), Name: aws.String("AWSManagedRulesBotControlRuleSet")}}})
+	for agent, want := range map[string]int{"Mozilla/5.0 (compatible; Googlebot/2.1)": 200, "Mozilla/5.0 (compatible; bingbot/2.0)": 403} {
+		req, _ := http.NewRequest("GET", "https://"+a.host()+"/prod/hello", nil)
+		req.Header.Set("User-Agent", agent)
+		if status, _, _ := do(t, g.Client(t, nil), req); status != want {
+			t.Errorf("%s: %d, want %d", agent, status, want)
+		}
+	}
+	if err := os.WriteFile(file, []byte("127.0.0.0/8\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g.Stop(t)
+	var report strings.Builder
+	if err := server.Check(t.Context(), g.Config, &report); err == nil || !strings.Contains(report.String(), "bots.txt:1") {
+		t.Errorf("a line without a robot: %v, %s", err, report.String())
 	}
 }
 

@@ -42,6 +42,8 @@ func (b *builder) statement(s *Statement, context, path string) matcher {
 		return &inSet{b.refs.IPSet(s.IPSetReference.ARN), newOrigin(s.IPSetReference.IPSetForwardedIPConfig), b.plainInfo(path + "IPSetReference")}
 	case s.AnyAddress != nil:
 		return &inSet{s.AnyAddress.Set, origin{}, b.plainInfo(path + "Addresses")}
+	case s.Claim != nil:
+		return b.claim(s.Claim, context, path)
 	case s.GeoMatch != nil:
 		countries := slices.Clone(s.GeoMatch.CountryCodes)
 		slices.Sort(countries)
@@ -55,6 +57,20 @@ func (b *builder) statement(s *Statement, context, path string) matcher {
 		return &asnMatch{numbers, newOrigin(s.AsnMatch.ForwardedIPConfig), b.plainInfo(path + "AsnMatch")}
 	}
 	return b.inspecting(s, path)
+}
+
+func (b *builder) claim(s *ClaimStatement, context, path string) matcher {
+	m := &claim{claim: b.statement(s.Claim, context, path+"Claim/"), always: s.Always}
+	if s.Proof != nil {
+		m.proof = b.statement(s.Proof, context, path+"Proof/")
+	}
+	for _, l := range s.Proven {
+		m.proven = append(m.proven, context+l)
+	}
+	for _, l := range s.Unproven {
+		m.unproven = append(m.unproven, context+l)
+	}
+	return m
 }
 
 func (b *builder) statements(list []Statement, context, path string) []matcher {

@@ -145,9 +145,10 @@ type Statement struct {
 	RegexMatch               *RegexMatchStatement         `json:"RegexMatchStatement,omitempty"`
 
 	// AnyPattern and AnyAddress exist for managed groups alone: lists that a customer
-	// would keep in sets of their own.
+	// would keep in sets of their own. So does Claim.
 	AnyPattern *AnyPatternStatement `json:"-"`
 	AnyAddress *AnyAddressStatement `json:"-"`
+	Claim      *ClaimStatement      `json:"-"`
 }
 
 // ByteMatchStatement looks for a string of bytes.
@@ -341,6 +342,16 @@ type AnyPatternStatement struct {
 	Patterns            []string
 	FieldToMatch        *FieldToMatch
 	TextTransformations []TextTransformation
+}
+
+// ClaimStatement is true of requests that claim something and cannot prove it, and with
+// Always of those that can. It adds labels to both.
+type ClaimStatement struct {
+	Claim  *Statement
+	Proof  *Statement // nil when nobody can
+	Always bool
+	// Proven and Unproven are labels without the prefix of the rule's context.
+	Proven, Unproven []string
 }
 
 // AnyAddressStatement asks whether the client's address is in a set.

@@ -47,6 +47,32 @@ func (n not) match(x *evaluation) bool {
 	return !matched
 }
 
+// claim is ClaimStatement.
+type claim struct {
+	claim, proof     matcher // proof is nil when there can be none
+	always           bool
+	proven, unproven []string // labels
+}
+
+func (c *claim) match(x *evaluation) bool {
+	mark := len(x.trail)
+	if !c.claim.match(x) {
+		return false
+	}
+	claimed := len(x.trail)
+	if c.proof == nil || !c.proof.match(x) {
+		x.pending = append(x.pending, c.unproven...)
+		return true
+	}
+	x.pending = append(x.pending, c.proven...)
+	if c.always {
+		x.trail = x.trail[:claimed]
+		return true
+	}
+	x.trail = x.trail[:mark]
+	return false
+}
+
 // An inspection is the part that all statements on a component share.
 type inspection struct {
 	node uint16 // of the unit

@@ -17,7 +17,7 @@ func (v *validator) statement(s *Statement, depth int) error {
 	if !exactlyOne(s.ByteMatch != nil, s.SqliMatch != nil, s.XssMatch != nil, s.SizeConstraint != nil, s.GeoMatch != nil,
 		s.AsnMatch != nil, s.RuleGroupReference != nil, s.IPSetReference != nil, s.RegexPatternSetReference != nil,
 		s.RateBased != nil, s.And != nil, s.Or != nil, s.Not != nil, s.ManagedRuleGroup != nil, s.LabelMatch != nil,
-		s.RegexMatch != nil, s.AnyPattern != nil, s.AnyAddress != nil) {
+		s.RegexMatch != nil, s.AnyPattern != nil, s.AnyAddress != nil, s.Claim != nil) {
 		return Invalid(reasonExactlyOne, "STATEMENT", "Statement")
 	}
 	if depth > maxNesting {
@@ -182,7 +182,7 @@ func (v *validator) leaf(s *Statement) error {
 		return v.labelMatch(s.LabelMatch)
 	case s.AnyPattern != nil:
 		return v.inspection(s.AnyPattern.FieldToMatch, s.AnyPattern.TextTransformations, false)
-	case s.AnyAddress != nil:
+	case s.AnyAddress != nil, s.Claim != nil:
 		return nil
 	}
 	return v.address(s)

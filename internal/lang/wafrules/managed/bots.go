@@ -1,6 +1,12 @@
 package managed
 
-import "gatehouse/internal/lang/wafrules"
+import (
+	"maps"
+	"regexp"
+	"slices"
+
+	"gatehouse/internal/lang/wafrules"
+)
 
 // A botCategory is a kind of robot that introduces itself in its User-Agent header.
 type botCategory struct {
@@ -8,8 +14,8 @@ type botCategory struct {
 	agents      string
 }
 
-// botCategories lists robots by what they say they are. Whether they are it would need
-// look-ups of addresses that no request waits for; all count as unverified.
+// botCategories lists robots by what they say they are. Whether they are it is told by lists
+// of addresses that the operator supplies; without one, nobody is verified.
 var botCategories = []botCategory{
 	{"CategoryAdvertising", "advertising", `adsbot-google mediapartners-google adidxbot criteobot amazonadbot proximic taboolabot grapeshot`},
 	{"CategoryArchiver", "archiver", `archive\.org_bot ia_archiver heritrix wayback arquivo-web-crawler`},
@@ -29,22 +35,55 @@ var botCategories = []botCategory{
 	{"CategoryAI", "ai", `gptbot chatgpt-user oai-searchbot claudebot claude-web claude-user anthropic-ai perplexitybot perplexity-user google-extended bytespider amazonbot cohere-ai diffbot meta-externalagent youbot mistralai-user ai2bot timpibot`},
 }
 
+// Bots are the networks of robots, by a word of their User-Agent headers in lower case.
+type Bots struct{ Networks map[string]*wafrules.IPSet }
+
+// verified is true of robots that come from where they should; nil when none can.
+func (b *Bots) verified() *wafrules.Statement {
+	if b == nil || len(b.Networks) == 0 {
+		return nil
+	}
+	var any []wafrules.Statement
+	for _, word := range slices.Sorted(maps.Keys(b.Networks)) {
+		any = append(any, wafrules.Statement{And: &wafrules.ListStatement{Statements: []wafrules.Statement{
+			patterns([]string{`(?i)` + regexp.QuoteMeta(word)}, single("user-agent"), plain), {AnyAddress: &wafrules.AnyAddressStatement{Set: b.Networks[word]}}}}})
+	}
+	if len(any) == 1 {
+		return &any[0]
+	}
+	return &wafrules.Statement{Or: &wafrules.ListStatement{Statements: any}}
+}
+
+// botNamespace begins the labels of Bot Control.
+const botNamespace = "bot-control"
+
 // botControl is the COMMON level. AWS's TARGETED level needs tokens and scripts of the
 // service; a rule that asks for it is refused.
-func botControl() source {
+func botControl(bots *Bots) source {
 	var rules []wafrules.Rule
 	agent := single("user-agent")
+	proof := bots.verified()
 	for _, c := range botCategories {
-		r := rule(c.rule, "bot:category:"+c.label, patterns([]string{`(?i)(?:` + words(c.agents) + `)`}, agent, plain))
-		r.RuleLabels = append(r.RuleLabels, wafrules.Label{Name: "bot:unverified"})
-		rules = append(rules, r)
+		label := "bot:category:" + c.label
+		claims := patterns([]string{`(?i)(?:` + words(c.agents) + `)`}, agent, plain)
+		// Robots of CategoryAI are blocked whoever they are.
+		rules = append(rules, rule(c.rule, label, wafrules.Statement{Claim: &wafrules.ClaimStatement{Claim: &claims, Proof: proof, Always: c.rule == "CategoryAI",
+			Proven: []string{label, "bot:verified"}, Unproven: []string{"bot:unverified"}}}))
+	}
+	unless := func(s wafrules.Statement) wafrules.Statement {
+		return wafrules.Statement{And: &wafrules.ListStatement{Statements: []wafrules.Statement{s,
+			{Not: &wafrules.NotStatement{Statement: &wafrules.Statement{LabelMatch: &wafrules.LabelMatchStatement{Scope: "LABEL", Key: "awswaf:managed:aws:" + botNamespace + ":bot:verified"}}}}}}}
 	}
 	browser := patterns([]string{`(?i)^mozilla/|^opera/`}, agent, plain)
 	rules = append(rules,
-		rule("SignalAutomatedBrowser", "signal:automated_browser", patterns([]string{`(?i)headlesschrome|phantomjs|slimerjs|electron/|puppeteer|playwright|selenium|webdriver|cypress/`}, agent, plain)),
-		rule("SignalNonBrowserUserAgent", "signal:non_browser_user_agent", wafrules.Statement{Not: &wafrules.NotStatement{Statement: &browser}}))
-	return source{name: "AWSManagedRulesBotControlRuleSet", namespace: "bot-control", capacity: 50, rules: rules,
-		description: "Provides protection against automated bots that can consume excess resources, skew business metrics, cause downtime, or perform malicious activities. Robots are recognised by their User-Agent header."}
+		rule("SignalAutomatedBrowser", "signal:automated_browser", unless(patterns([]string{`(?i)headlesschrome|phantomjs|slimerjs|electron/|puppeteer|playwright|selenium|webdriver|cypress/`}, agent, plain))),
+		rule("SignalNonBrowserUserAgent", "signal:non_browser_user_agent", unless(wafrules.Statement{Not: &wafrules.NotStatement{Statement: &browser}})))
+	labels := []string{"bot:unverified"}
+	if proof != nil {
+		labels = append(labels, "bot:verified")
+	}
+	return source{name: "AWSManagedRulesBotControlRuleSet", namespace: botNamespace, capacity: 50, rules: rules, labels: labels,
+		description: "Provides protection against automated bots that can consume excess resources, skew business metrics, cause downtime, or perform malicious activities. Robots are recognised by their User-Agent header, and verified by lists of networks that the operator supplies."}
 }
 
 // sources lists the groups that are address lists.

@@ -255,3 +255,43 @@ func TestBotControl(t *testing.T) {
 		}
 	}
 }
+
+// TestVerifiedBots holds that a robot from its own networks is let through, with labels, and
+// one that only says so is not; robots of CategoryAI never are.
+func TestVerifiedBots(t *testing.T) {
+	set := wafrules.NewIPSet([]netip.Prefix{netip.MustParsePrefix("66.249.64.0/19")})
+	catalog := New(Lists{Bots: &Bots{map[string]*wafrules.IPSet{"googlebot": set, "gptbot": set}}})
+	acl := aclOf(t, catalog, "AWSManagedRulesBotControlRuleSet")
+	const google = "User-Agent: Googlebot/2.1 (+http://www.google.com/bot.html)"
+	for _, c := range []struct {
+		agent, address, rule string
+		labels               []string
+	}{
+		{google, "66.249.66.1", "", []string{"bot:category:search_engine", "bot:verified"}},
+		{google, "192.0.2.1", "CategorySearchEngine", []string{"bot:category:search_engine", "bot:unverified"}},
+		{"User-Agent: bingbot/2.0", "66.249.66.1", "CategorySearchEngine", []string{"bot:category:search_engine", "bot:unverified"}},
+		{"User-Agent: GPTBot/1.0", "66.249.66.1", "CategoryAI", []string{"bot:category:ai", "bot:verified"}},
+		{"User-Agent: GPTBot/1.0", "192.0.2.1", "CategoryAI", []string{"bot:category:ai", "bot:unverified"}},
+	} {
+		r := newRequest("GET", "/", "", c.agent)
+		r.ClientIP = netip.MustParseAddr(c.address)
+		v, err := acl.Evaluate(r, new(wafrules.Scratch))
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := ""
+		if v.Action == wafrules.Block {
+			got = v.Rules[0].Name
+		}
+		var labels []string
+		for _, l := range v.Labels {
+			labels = append(labels, strings.TrimPrefix(l, "awswaf:managed:aws:bot-control:"))
+		}
+		if got != c.rule || !slices.Equal(labels, c.labels) {
+			t.Errorf("%s from %s: caught by %q with labels %q, want %q and %q", c.agent, c.address, got, labels, c.rule, c.labels)
+		}
+	}
+	if !slices.Contains(catalog.Find("AWS", "AWSManagedRulesBotControlRuleSet").AvailableLabels, "awswaf:managed:aws:bot-control:bot:verified") {
+		t.Error("the label of verified robots is not listed")
+	}
+}

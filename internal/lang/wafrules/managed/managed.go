@@ -37,6 +37,7 @@ type Lists struct {
 	DDoS           *wafrules.IPSet // AWSManagedIPDDoSList
 	Anonymous      *wafrules.IPSet // AnonymousIPList
 	Hosting        *wafrules.IPSet // HostingProviderIPList
+	Bots           *Bots           // whose addresses verify robots of Bot Control
 }
 
 // Info describes a group to the control plane.
@@ -64,6 +65,7 @@ type source struct {
 	name, description, namespace string
 	capacity                     int64
 	unversioned                  bool
+	labels                       []string // that rules may add beside their own
 	rules                        []wafrules.Rule
 }
 
@@ -84,7 +86,7 @@ func (c *Catalog) all() []Info {
 }
 
 func compile(lists Lists) []Info {
-	sources := append(sources(), lists.sources()...)
+	sources := append(sources(lists.Bots), lists.sources()...)
 	groups := make([]wafrules.ManagedGroup, len(sources))
 	for i, s := range sources {
 		for j := range s.rules {
@@ -104,14 +106,17 @@ func compile(lists Lists) []Info {
 				}
 			}
 		}
+		for _, l := range sources[i].labels {
+			info.AvailableLabels = append(info.AvailableLabels, g.LabelNamespace+l)
+		}
 		infos = append(infos, info)
 	}
 	return infos
 }
 
 // sources lists the groups that need nothing from the operator.
-func sources() []source {
-	return []source{core(), adminProtection(), knownBadInputs(), sqlDatabase(), linux(), unix(), windows(), php(), wordPress(), botControl()}
+func sources(bots *Bots) []source {
+	return []source{core(), adminProtection(), knownBadInputs(), sqlDatabase(), linux(), unix(), windows(), php(), wordPress(), botControl(bots)}
 }
 
 // List returns all groups in the order in which the service lists them. The slice must

@@ -17,6 +17,12 @@ func eachPattern(visit func(rule, pattern string)) {
 			for _, p := range s.AnyPattern.Patterns {
 				visit(name, p)
 			}
+		case s.Claim != nil:
+			walk(name, s.Claim.Claim)
+		case s.And != nil:
+			for i := range s.And.Statements {
+				walk(name, &s.And.Statements[i])
+			}
 		case s.Or != nil:
 			for i := range s.Or.Statements {
 				walk(name, &s.Or.Statements[i])
@@ -25,7 +31,7 @@ func eachPattern(visit func(rule, pattern string)) {
 			walk(name, s.Not.Statement)
 		}
 	}
-	for _, group := range sources() {
+	for _, group := range sources(nil) {
 		for i := range group.rules {
 			walk(group.name+"/"+group.rules[i].Name, group.rules[i].Statement)
 		}
