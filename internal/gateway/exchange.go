@@ -72,6 +72,7 @@ type exchange struct {
 
 	res     response
 	refusal *Refusal
+	record  Record // for observers
 
 	buffers
 }

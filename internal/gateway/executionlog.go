@@ -28,6 +28,7 @@ type executionLog struct {
 	text     []byte
 	lines    []executionLine
 	received []byte // the start of the backend's body, with trace
+	event    []byte // what each yields
 }
 
 // An executionLine is one message in executionLog.text, which starts where the one before
@@ -46,7 +47,7 @@ const (
 )
 
 func (l *executionLog) reset() {
-	*l = executionLog{text: kept(l.text), lines: l.lines[:0], received: l.received[:0]}
+	*l = executionLog{text: kept(l.text), lines: l.lines[:0], received: l.received[:0], event: l.event}
 }
 
 // put ends the message that was appended to text.
@@ -118,12 +119,14 @@ func (l *executionLog) each(prefix string, yield func(at time.Time, event []byte
 	if l.level == plan.LogError && !l.failed {
 		return
 	}
-	var buffer [maxEvent]byte
+	if l.event == nil {
+		l.event = make([]byte, 0, maxEvent)
+	}
 	start := 0
 	for _, line := range l.lines {
 		m := l.text[start:line.end]
 		start = line.end
-		event := append(buffer[:0], prefix[:min(len(prefix), 128)]...)
+		event := append(l.event[:0], prefix[:min(len(prefix), 128)]...)
 		if len(event)+len(m) <= maxEvent {
 			event = append(event, m...)
 		} else {

@@ -53,7 +53,8 @@ func (x *exchange) observe() {
 	if x.log != nil {
 		x.finishLog()
 	}
-	r := Record{
+	r := &x.record
+	*r = Record{
 		Stage: x.stage, Method: x.method, RequestID: x.requestID, ExtendedID: x.extendedID, HTTPMethod: x.req.Method,
 		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: x.g.now().Sub(x.start),
 		Client: x.client, IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, Cache: x.caching.outcome, x: x,
@@ -66,7 +67,7 @@ func (x *exchange) observe() {
 	} else if x.backend.problem != "" {
 		r.Reason, r.Cause = "answer-broken-off", x.backend.problem
 	}
-	x.g.Observer.Done(&r)
+	x.g.Observer.Done(r)
 }
 
 // ExecutionLog calls yield with each event of the execution log, with its time; there is

@@ -187,13 +187,12 @@ func (g *group) add(k kind, at, ingested int64, stream string, message []byte) {
 		if n := len(g.segments); n > 0 && g.segments[n-1].size < g.store.opts.Segment && ingested-g.segments[n-1].began < maxSegmentAge {
 			g.tail = *g.segments[n-1]
 		}
+		g.borrow()
 		if g.tail.path == "" {
 			g.closeFile()
 			g.tail.first, g.tail.began = g.next, ingested
 			g.tail.path = filepath.Join(g.dir, fmt.Sprintf("%016x%s", g.next, segmentSuffix))
-			g.pending = appendHead(g.pending[:0], g.name)
-		} else {
-			g.pending = g.pending[:0]
+			g.pending = appendHead(g.pending, g.name)
 		}
 	}
 	g.pending = appendFrame(g.pending, k, at, ingested, stream, message)
@@ -202,6 +201,29 @@ func (g *group) add(k kind, at, ingested int64, stream string, message []byte) {
 	if k == kindEvent {
 		g.lines++
 	}
+}
+
+// spare are buffers for the frames of a batch: groups that write little need not keep one, and
+// busy ones need not grow a new one for each batch.
+var spare = sync.Pool{New: func() any { return new([]byte) }}
+
+// maxSpare is the largest buffer that is kept, in bytes.
+const maxSpare = 8 << 20
+
+// borrow readies pending for a batch.
+func (g *group) borrow() {
+	if g.pending == nil {
+		g.pending = *spare.Get().(*[]byte)
+	}
+	g.pending = g.pending[:0]
+}
+
+// giveBack ends a batch.
+func (g *group) giveBack() {
+	if b := g.pending; cap(b) <= maxSpare {
+		spare.Put(&b)
+	}
+	g.pending = nil
 }
 
 // maxSegmentAge bounds the span of a segment, in milliseconds, so that retention, which
@@ -232,9 +254,7 @@ func (g *group) commit() error {
 		t := g.tail
 		g.segments = append(g.segments, &t)
 	}
-	if cap(g.pending) > 256<<10 {
-		g.pending = nil
-	}
+	g.giveBack()
 	return nil
 }
 
