@@ -97,3 +97,5 @@ require (
 	go.uber.org/goleak v1.3.0
 	golang.org/x/sys v0.49.0
 )
+
+require github.com/rogpeppe/go-internal v1.16.0 // indirect
