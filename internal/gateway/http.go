@@ -352,7 +352,11 @@ func (x *exchange) proxyAnswer(i *plan.Integration) error {
 	if !x.res.header.Has("Content-Type") {
 		x.res.header.Add("Content-Type", "application/json")
 	}
-	x.streamed = stream{resp: r, length: r.Length, began: x.g.now().Add(-x.backend.latency)}
+	length := r.Length
+	if x.up.Method == "HEAD" && x.req.Method != "HEAD" {
+		length = 0 // the backend told of a body that it does not send
+	}
+	x.streamed = stream{resp: r, length: length, began: x.g.now().Add(-x.backend.latency)}
 	if i.Stream {
 		x.streamed.idle, x.streamed.until = i.Idle, x.up.Deadline
 	}

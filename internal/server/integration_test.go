@@ -226,3 +226,41 @@ func TestValidation(t *testing.T) {
 		}
 	}
 }
+
+// A backend that is asked with HEAD sends no body: a client that asked with GET gets a whole
+// answer without one, and not the promise of a length that never comes.
+func TestBackendAskedWithHead(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	backend := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-Method", r.Method)
+		w.Header().Set("Content-Length", "1000")
+		if r.Method != "HEAD" {
+			io.WriteString(w, strings.Repeat("x", 1000))
+		}
+	}))
+	t.Cleanup(backend.Close)
+	a := newAPI(t, g)
+	a.method(a.resource("/head"), "GET", apigateway.PutIntegrationInput{Type: types.IntegrationTypeHttpProxy, IntegrationHttpMethod: aws.String("HEAD"), Uri: &backend.URL})
+	a.method(a.resource("/any"), "ANY", apigateway.PutIntegrationInput{Type: types.IntegrationTypeHttpProxy, IntegrationHttpMethod: aws.String("ANY"), Uri: &backend.URL})
+	a.deploy("prod")
+	c := g.Client(t, nil)
+	for _, tt := range []struct {
+		method, path, override string
+		length                 int
+		asked                  string
+	}{
+		{"GET", "/head", "", 0, "HEAD"}, {"GET", "/any", "HEAD", 0, "HEAD"}, {"GET", "/any", "", 1000, "GET"}, {"HEAD", "/any", "", 0, "HEAD"}, {"HEAD", "/any", "GET", 0, "GET"},
+	} {
+		req, err := http.NewRequest(tt.method, "http://"+a.host()+"/prod"+tt.path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if tt.override != "" {
+			req.Header.Set("X-HTTP-Method-Override", tt.override)
+		}
+		if status, body, h := do(t, c, req); status != 200 || len(body) != tt.length || h.Get("X-Method") != tt.asked {
+			t.Errorf("%s %s as %q: %d, %d bytes, asked %s", tt.method, tt.path, tt.override, status, len(body), h.Get("X-Method"))
+		}
+	}
+}
