@@ -84,7 +84,7 @@ func (c *conn) serve() (err error) {
 			return c.refuse(c.headErr)
 		case c.sendErr != nil:
 			return c.sendErr
-		case c.last: // serveBuffered answered the last request
+		case c.last && !c.parsed: // serveBuffered answered the last request
 			c.linger()
 			return nil
 		case !c.parsed:
