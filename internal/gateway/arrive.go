@@ -86,10 +86,20 @@ func (x *exchange) enter(s *plan.Stage, path string, byDefaultEndpoint bool) err
 	if s == nil {
 		return errNoStage
 	}
+	release := x.release(s)
+	if err := x.checkEntry(s, release, path, byDefaultEndpoint); err != nil || release == s {
+		return err
+	}
+	// A canary is entered through the stage: what either of them closes is closed.
+	return x.checkEntry(release, release, path, byDefaultEndpoint)
+}
+
+// checkEntry makes release the stage of the exchange, when s may be entered this way.
+func (x *exchange) checkEntry(s, release *plan.Stage, path string, byDefaultEndpoint bool) error {
 	if err := x.checkPrivate(s); err != nil {
 		return err
 	}
-	x.stage, x.path = x.release(s), path
+	x.stage, x.path = release, path
 	if byDefaultEndpoint && s.DefaultEndpointDisabled {
 		return errEndpointDisabled
 	}

@@ -300,6 +300,9 @@ func TestCacheInvalidation(t *testing.T) {
 		t.Errorf("without the permission: %q, %q and %q, %q", first, w, again, w2)
 	}
 	may(`"execute-api:Invoke","execute-api:InvalidateCache"`)
+	if status, body, _ := get(t, c, "http://"+a.host()+"/prod/guarded"); status != 403 {
+		t.Errorf("a kept answer for somebody who may not call the method: %d %s", status, body)
+	}
 	if again, w := anew(ask(*key.AccessKey.AccessKeyId, *key.AccessKey.SecretAccessKey)); again == first || w != "" {
 		t.Errorf("with the permission: %q, %q", again, w)
 	}

@@ -117,6 +117,34 @@ func TestCanaryCache(t *testing.T) {
 	}
 }
 
+// A canary whose deployment closes the default endpoint is closed on it, and so is one behind
+// a stage that does.
+func TestCanaryBehindAClosedEndpoint(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	a.mock(a.resource("/hello"), "GET", `{"statusCode": 200}`, `hello`)
+	closing := func(disabled string) {
+		t.Helper()
+		if _, err := a.c.UpdateRestApi(t.Context(), &apigateway.UpdateRestApiInput{RestApiId: a.id, PatchOperations: []types.PatchOperation{
+			{Op: types.OpReplace, Path: aws.String("/disableExecuteApiEndpoint"), Value: &disabled}}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	open := a.deploy("prod")
+	closing("true")
+	closed := a.deploy("other")
+	c := g.Client(t, nil)
+	for _, step := range []struct {
+		stage, canary, percent string
+		want                   int
+	}{{open, open, "100", 200}, {open, closed, "0", 200}, {open, closed, "100", 403}, {closed, open, "100", 403}, {closed, open, "0", 403}} {
+		a.patchStage("prod", "remove /canarySettings", "replace /deploymentId "+step.stage, "replace /canarySettings/deploymentId "+step.canary, "replace /canarySettings/percentTraffic "+step.percent)
+		if status, _, _ := get(t, c, "http://"+a.host()+"/prod/hello"); status != step.want {
+			t.Errorf("%+v (closed is %s): %d", step, closed, status)
+		}
+	}
+}
+
 // What a canary does is logged with the stage's and in groups of its own.
 func TestCanaryLogs(t *testing.T) {
 	g := servertest.Start(t, nil)

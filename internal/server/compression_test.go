@@ -18,6 +18,7 @@ import (
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	waf "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 
 	"gatehouse/internal/server"
 	"gatehouse/internal/server/servertest"
@@ -247,6 +248,33 @@ func TestSignedCompressedRequest(t *testing.T) {
 		if status != c.status || status == 200 && body != "|signed|" {
 			t.Errorf("%s: %d %q", name, status, body)
 		}
+	}
+}
+
+// A web ACL sees what a compressed body says.
+func TestWebACLSeesCompressedBodies(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := filter(t, g, blockOn("body", 1, "evil", &waf.FieldToMatch{Body: &waf.Body{OversizeHandling: waf.OversizeHandlingMatch}}))
+	if _, err := a.c.UpdateRestApi(t.Context(), &apigateway.UpdateRestApiInput{RestApiId: a.id,
+		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/minimumCompressionSize"), Value: aws.String("0")}}}); err != nil {
+		t.Fatal(err)
+	}
+	a.deploy("prod")
+	for _, c := range []struct {
+		coding, text string
+		want         int
+	}{{"gzip", `{"a":"evil"}`, 403}, {"deflate", `{"a":"evil"}`, 403}, {"GZip", `{"a":"evil"}`, 403}, {"gzip", `{"a":"good"}`, 200}, {"br", `{"a":"good"}`, 415}} {
+		req, _ := http.NewRequest("POST", "https://"+a.host()+"/prod/hello", bytes.NewReader(pack(t, strings.ToLower(c.coding), c.text)))
+		req.Header.Set("Content-Encoding", c.coding)
+		req.Header.Set("Content-Type", "application/json")
+		if status, body, _ := do(t, g.Client(t, nil), req); status != c.want {
+			t.Errorf("%s of %s: %d %s, want %d", c.coding, c.text, status, body, c.want)
+		}
+	}
+	req, _ := http.NewRequest("POST", "https://"+a.host()+"/prod/hello", strings.NewReader("no gzip"))
+	req.Header.Set("Content-Encoding", "gzip")
+	if status, body, _ := do(t, g.Client(t, nil), req); status != 415 {
+		t.Errorf("no gzip: %d %s, want 415", status, body)
 	}
 }
 
