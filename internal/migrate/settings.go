@@ -30,7 +30,7 @@ func examineAPI(r *Report, what string, a *openapi.API) {
 			r.add(NotCarried, at, "no integration: the API cannot be deployed")
 			return
 		case i.ConnectionType == "VPC_LINK":
-			r.add(NotEnforced, at, "connection through VPC link %s: there is no VPC; give the backend's address instead", i.ConnectionID)
+			r.add(Differs, at, "connection through VPC link %s: it goes to the host of %s, or where the link's tag gatehouse:target says", i.ConnectionID, i.URI)
 		}
 		if f := functionIn(i.URI); f != "" {
 			r.add(Differs, at, "calls the function %s, which has to be here, or routed", f)
