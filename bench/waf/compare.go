@@ -17,6 +17,7 @@ type tally struct {
 	attacks, harmless     int
 	found, wrong          int // ours
 	crsFound, crsWrong    int
+	msFound, msWrong      int
 	missed, wronglyCaught []string
 }
 
@@ -45,6 +46,10 @@ func run(misses string) error {
 	if err != nil {
 		return err
 	}
+	ms, err := newModSecurity()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
 	tallies := map[string]*tally{}
 	scratch := new(wafrules.Scratch)
 	for i := range corpus {
@@ -53,17 +58,27 @@ func run(misses string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.id, err)
 		}
-		crs := blockedByCoraza(waf, s)
+		crs, byMS := blockedByCoraza(waf, s), false
+		if ms != nil {
+			if byMS, _, err = ms.run(s, 0); err != nil {
+				return fmt.Errorf("%s: libmodsecurity: %w", s.id, err)
+			}
+		}
 		for _, name := range s.rows() {
 			t := tallies[name]
 			if t == nil {
 				t = new(tally)
 				tallies[name] = t
 			}
-			t.add(s, v, crs)
+			t.add(s, v, crs, byMS)
 		}
 	}
 	print(tallies, misses)
+	if ms != nil {
+		if err := ms.end(); err != nil {
+			return err
+		}
+	}
 	return compareProse(acl, waf)
 }
 
@@ -82,7 +97,7 @@ func (s *sample) rows() []string {
 	return rows
 }
 
-func (t *tally) add(s *sample, v *wafrules.Verdict, crs bool) {
+func (t *tally) add(s *sample, v *wafrules.Verdict, crs, byMS bool) {
 	blocked := v.Action == wafrules.Block
 	line := fmt.Sprintf("%s %s %s %.150q", s.id, s.method, s.uri, s.body)
 	count := func(n *int, when bool) {
@@ -94,6 +109,7 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs bool) {
 		t.attacks++
 		count(&t.found, blocked)
 		count(&t.crsFound, crs)
+		count(&t.msFound, byMS)
 		if !blocked && !s.held {
 			t.missed = append(t.missed, fmt.Sprint(line, " ", s.header))
 		}
@@ -102,6 +118,7 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs bool) {
 	t.harmless++
 	count(&t.wrong, blocked)
 	count(&t.crsWrong, crs)
+	count(&t.msWrong, byMS)
 	if blocked && !s.held {
 		last := v.Rules[len(v.Rules)-2]
 		m := v.Matches[len(v.Matches)-1]
@@ -110,8 +127,8 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs bool) {
 }
 
 func print(tallies map[string]*tally, misses string) {
-	fmt.Println("| Corpus folder | attacks | Gatehouse detects | Coraza + CRS PL1 detects | harmless | Gatehouse blocks | Coraza + CRS PL1 blocks |")
-	fmt.Println("|---|---:|---:|---:|---:|---:|---:|")
+	fmt.Println("| Corpus folder | attacks | Gatehouse detects | Coraza + CRS PL1 | libmodsecurity + CRS PL1 | harmless | Gatehouse blocks | Coraza + CRS PL1 | libmodsecurity + CRS PL1 |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
 	names := make([]string, 0, len(tallies))
 	for n := range tallies {
 		names = append(names, n)
@@ -119,8 +136,8 @@ func print(tallies map[string]*tally, misses string) {
 	slices.Sort(names)
 	for _, n := range names {
 		t := tallies[n]
-		fmt.Printf("| %s | %d | %s | %s | %d | %s | %s |\n", strings.TrimPrefix(n, "~ "), t.attacks, percent(t.found, t.attacks), percent(t.crsFound, t.attacks),
-			t.harmless, percent(t.wrong, t.harmless), percent(t.crsWrong, t.harmless))
+		fmt.Printf("| %s | %d | %s | %s | %s | %d | %s | %s | %s |\n", strings.TrimPrefix(n, "~ "), t.attacks, percent(t.found, t.attacks), percent(t.crsFound, t.attacks),
+			percent(t.msFound, t.attacks), t.harmless, percent(t.wrong, t.harmless), percent(t.crsWrong, t.harmless), percent(t.msWrong, t.harmless))
 	}
 	for _, n := range names {
 		if misses != "" && strings.Contains(n, misses) {

@@ -1,10 +1,12 @@
 // Command waf measures the managed rule groups: what they detect of the regression
-// corpus of the OWASP Core Rule Set and what they block wrongly, beside Coraza with the
-// same rule set at paranoia level 1. It prints the table of docs/waf-detection.md:
+// corpus of the OWASP Core Rule Set and what they block wrongly, beside Coraza and
+// libmodsecurity with the same rule set at paranoia level 1. It prints the tables of
+// docs/waf-detection.md:
 //
-//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-times] [-misses CATEGORY]
+//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-times] [-misses CATEGORY] [-prose]
 //
-// What is compared is not among the dependencies of Gatehouse: compare.mod adds it. Without those
+// What is compared is not among the dependencies of Gatehouse: compare.mod adds it;
+// libmodsecurity is compared where a C compiler finds it (libmodsecurity-dev). Without those
 // files, the command only says so.
 package main
 

@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"os"
 	"strings"
 	"syscall"
 	"time"
@@ -39,8 +40,12 @@ func compareTimes() error {
 	if err != nil {
 		return err
 	}
-	fmt.Println("| Request | Gatehouse, four groups | Coraza + CRS PL1 |")
-	fmt.Println("|---|---:|---:|")
+	ms, err := newModSecurity()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+	}
+	fmt.Println("| Request | Gatehouse, four groups | Coraza + CRS PL1 | libmodsecurity + CRS PL1 |")
+	fmt.Println("|---|---:|---:|---:|")
 	scratch := new(wafrules.Scratch)
 	for name, s := range timed() {
 		r := s.request()
@@ -49,7 +54,17 @@ func compareTimes() error {
 				panic(err) // a benchmark of failures measures nothing
 			}
 		})
-		fmt.Printf("| %s | %v | %v |\n", name, ours, perCall(func() { blockedByCoraza(waf, s) }))
+		theirs := perCall(func() { blockedByCoraza(waf, s) })
+		var compiled time.Duration
+		if ms != nil {
+			if _, compiled, err = ms.run(s, 200); err != nil {
+				return fmt.Errorf("libmodsecurity: %w", err)
+			}
+		}
+		fmt.Printf("| %s | %v | %v | %v |\n", name, ours, theirs, compiled.Round(time.Microsecond))
+	}
+	if ms != nil {
+		return ms.end()
 	}
 	return nil
 }
