@@ -30,7 +30,7 @@ func newAuthority(name string) (*authority, error) {
 		return nil, err
 	}
 	tmpl := template(name)
-	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign
+	tmpl.IsCA, tmpl.BasicConstraintsValid, tmpl.KeyUsage = true, true, x509.KeyUsageCertSign|x509.KeyUsageCRLSign
 	der, err := x509.CreateCertificate(rand.Reader, tmpl, tmpl, key.Public(), key)
 	if err != nil {
 		return nil, err
@@ -47,8 +47,10 @@ func template(name string) *x509.Certificate {
 	}
 }
 
-func (a *authority) pem() string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: a.cert.Raw}))
+func (a *authority) pem() string { return string(pemOf("CERTIFICATE", a.cert.Raw)) }
+
+func pemOf(kind string, der []byte) []byte {
+	return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der})
 }
 
 // issue signs a certificate for a client.
@@ -66,20 +68,30 @@ func (a *authority) issue(name string) (tls.Certificate, error) {
 // client is an HTTP client with a certificate of issuer (nil: none) that finds every host
 // at Gatehouse's HTTPS port and trusts Gatehouse's own authority.
 func (s *story) client(name string, issuer *authority) (*http.Client, error) {
+	c, _, err := s.clientWithSerial(name, issuer)
+	return c, err
+}
+
+// clientWithSerial is client, and tells the certificate's serial number.
+func (s *story) clientWithSerial(name string, issuer *authority) (_ *http.Client, serial *big.Int, err error) {
 	c := &tls.Config{RootCAs: x509.NewCertPool()}
 	bundle, err := os.ReadFile(s.bundle)
 	if err != nil {
-		return nil, fmt.Errorf("Gatehouse's certificate authority (--ca): %w", err)
+		return nil, nil, fmt.Errorf("Gatehouse's certificate authority (--ca): %w", err)
 	}
 	if !c.RootCAs.AppendCertsFromPEM(bundle) {
-		return nil, fmt.Errorf("no certificate in %s", s.bundle)
+		return nil, nil, fmt.Errorf("no certificate in %s", s.bundle)
 	}
 	if issuer != nil {
 		cert, err := issuer.issue(name)
 		if err != nil {
-			return nil, err
+			return nil, nil, err
 		}
-		c.Certificates = []tls.Certificate{cert}
+		leaf, err := x509.ParseCertificate(cert.Certificate[0])
+		if err != nil {
+			return nil, nil, err
+		}
+		c.Certificates, serial = []tls.Certificate{cert}, leaf.SerialNumber
 	}
 	return &http.Client{Timeout: 10 * time.Second, Transport: &http.Transport{
 		TLSClientConfig: c, ForceAttemptHTTP2: true,
@@ -87,7 +99,7 @@ func (s *story) client(name string, issuer *authority) (*http.Client, error) {
 			var d net.Dialer
 			return d.DialContext(ctx, network, s.https)
 		},
-	}}, nil
+	}}, serial, nil
 }
 
 // get calls the API and tells what came of it.

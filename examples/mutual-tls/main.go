@@ -1,9 +1,11 @@
 // Command mutual-tls tells the story of a guarded API against a running Gatehouse: it makes
 // a certificate authority, client certificates, a bucket with a trust store, a domain name
 // with mutual TLS and an API, starts a small backend, and calls the API with and without
-// a certificate. Then it rolls the trust store while a connection stays open.
+// a certificate. Then it rolls the trust store while a connection stays open, revokes a
+// certificate while its connection is open, and takes an authority out with a plan, a staged
+// roll-out and a rollback.
 //
-// It configures Gatehouse with the AWS SDK alone. Run it with the environment of
+// It configures Gatehouse with the AWS SDK, and asks it about trust stores as `gatehouse truststore` does. Run it with the environment of
 // `gatehouse env`:
 //
 //	eval "$(gatehouse env)"
@@ -52,6 +54,7 @@ type story struct {
 	bundle string
 	name   string // of the domain
 	bucket string
+	config aws.Config
 
 	gateway *apigateway.Client
 	s3      *s3.Client
@@ -71,7 +74,7 @@ func run(ctx context.Context, out io.Writer, https, bundle string) error {
 	}
 	suffix := fmt.Sprintf("%x", time.Now().UnixNano()&0xffffff)
 	s := &story{
-		out: out, https: https, bundle: bundle, name: "api-" + suffix + ".example.test", bucket: "truststore-" + suffix,
+		out: out, https: https, bundle: bundle, name: "api-" + suffix + ".example.test", bucket: "truststore-" + suffix, config: cfg,
 		gateway: apigateway.NewFromConfig(cfg), acm: acm.NewFromConfig(cfg),
 		s3: s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }),
 	}
@@ -91,6 +94,8 @@ func run(ctx context.Context, out io.Writer, https, bundle string) error {
 		func(ctx context.Context) error { return s.makeAPI(ctx, backend) },
 		s.callIt,
 		s.rollTrustStore,
+		s.revokeWhileOpen,
+		s.rollOut,
 	} {
 		if err := step(ctx); err != nil {
 			return err
@@ -248,6 +253,6 @@ func (s *story) rollTrustStore(ctx context.Context) error {
 // cleanUp deletes the domain name; what remains is small and named after this run.
 func (s *story) cleanUp(ctx context.Context) error {
 	_, err := s.gateway.DeleteDomainName(ctx, &apigateway.DeleteDomainNameInput{DomainName: &s.name})
-	s.say("5. domain name deleted")
+	s.say("7. domain name deleted")
 	return err
 }

@@ -25,7 +25,9 @@ func TestStory(t *testing.T) {
 	if err := run(t.Context(), &out, g.HTTPS, server.CABundle(g.Config)); err != nil {
 		t.Fatalf("%v\n%s", err, out.String())
 	}
-	for _, line := range []string{"with no certificate: no answer", "partner 200, retired 403", "rolled back: partner 200, retired 200"} {
+	for _, line := range []string{"with no certificate: no answer", "partner 200, retired 403", "rolled back: partner 200, retired 200",
+		"ann's certificate was revoked while her connection was open", "the plan: CN=Retired CA goes", "deciding nothing: partner 200, retired 200",
+		"the candidate would have refused", "enforced, on the connections that are open: partner 200, retired 403", "clients that were seen lately would be locked out"} {
 		if !strings.Contains(out.String(), line) {
 			t.Errorf("no line has %q:\n%s", line, out.String())
 		}

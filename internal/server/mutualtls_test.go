@@ -181,6 +181,14 @@ func TestMutualTLS(t *testing.T) {
 			})
 		}
 	}
+	counted := false // once the client has read its alert
+	for end := time.Now().Add(patience); !counted && time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+		_, metrics, _ := get(t, once, "http://"+g.Control+"/_gatehouse/metrics")
+		counted = strings.Contains(metrics, `gatehouse_connection_failures_total{listener="https",reason="no_client_certificate"} `)
+	}
+	if !counted {
+		t.Error("metrics do not count clients without a certificate")
+	}
 	// A handshake for another name, or none at all, is no way to the domain.
 	for _, url := range []string{"https://" + d.host() + "/hello", "http://" + d.host() + "/hello"} {
 		req, _ := http.NewRequest("GET", url, nil)

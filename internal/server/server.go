@@ -267,6 +267,7 @@ func (s *Server) assembleEdge(ctx context.Context) error {
 	s.radarMetrics()
 	s.plain = &edge.Listener{Kind: message.PlainListener, HTTP1: s.engine, Logger: s.log}
 	s.secure = &edge.Listener{Kind: message.TLSListener, HTTP1: s.engine, HTTP2: s.h2, TLS: s.terminator, Logger: s.log}
+	s.watchConnections()
 	s.assembleEndpoints()
 	s.applyListeners(s.config)
 	return nil

@@ -20,7 +20,7 @@ var notEnforced = [][2]string{
 	{"endpointConfiguration.ipAddressType", "listeners decide which addresses are served"},
 	{"endpointConfiguration.vpcEndpointIds", "in AWS they make DNS names; who may call is for the policies of the API and of the endpoint"},
 	{"DomainNameAccessAssociation", "private domain names are not served: VPC endpoints lead to the default endpoints of private APIs"},
-	{"DomainName.securityPolicy TLS_1_0", "TLS 1.0 and 1.1 are off"},
+	{"DomainName.securityPolicy TLS_1_0", "TLS 1.0 and 1.1 are off, unless legacy-tls is configured"},
 	{"Stage.tracingEnabled", "no X-Ray segments are written; trace headers are passed on"},
 	{"WAFv2 LoggingConfiguration: delivery streams and buckets that `firewall.logs` does not map", "their records are dropped; the service log and `/_gatehouse/ready` name them"},
 	{"WAFv2 permission policies, API keys, token domains, immunity times", "there is no other account to share with, and no puzzle to solve"},
