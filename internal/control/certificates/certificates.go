@@ -3,6 +3,7 @@ package certificates
 import (
 	"context"
 	"crypto/rand"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -136,10 +137,32 @@ func checkReimport(old model.Certificate, m *material, tags []acm.Tag) error {
 		return invalid("A reimported certificate must keep at least one of the names of the certificate that it replaces.")
 	}
 	before, err := readPEM(old.CertificatePEM)
+	if err == nil {
+		if lost := lostUsage(before, m.leaf); lost != "" {
+			return invalid("The " + lost + " of a certificate cannot be removed when it is reimported.")
+		}
+	}
 	if err == nil && string(before.RawIssuer) != string(m.leaf.RawIssuer) && before.CheckSignatureFrom(before) != nil {
 		return invalid("The issuer of a certificate cannot change when it is reimported.")
 	}
 	return nil
+}
+
+// lostUsage names a key usage or extended key usage that a certificate had and its successor lacks,
+// "" when there is none. Key encipherment on ECDSA and client authentication may go (section 1.5).
+func lostUsage(before, after *x509.Certificate) string {
+	for _, u := range keyUsages {
+		had, has := before.KeyUsage&u.bit != 0, after.KeyUsage&u.bit != 0
+		if had && !has && !(u.bit == x509.KeyUsageKeyEncipherment && after.PublicKeyAlgorithm == x509.ECDSA) {
+			return "key usage " + string(u.name)
+		}
+	}
+	for _, u := range before.ExtKeyUsage {
+		if u != x509.ExtKeyUsageClientAuth && !slices.Contains(after.ExtKeyUsage, u) {
+			return "extended key usage " + string(extendedKeyUsages[u].name)
+		}
+	}
+	return ""
 }
 
 // RequestCertificate has the local CA issue a certificate at once: control over the names is

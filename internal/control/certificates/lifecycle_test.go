@@ -472,3 +472,31 @@ func TestNoKeyInDocuments(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// A certificate that is imported again may add usages, and lose none but two.
+func TestLostUsage(t *testing.T) {
+	cert := func(usage x509.KeyUsage, extended ...x509.ExtKeyUsage) *x509.Certificate {
+		return &x509.Certificate{PublicKeyAlgorithm: x509.ECDSA, KeyUsage: usage, ExtKeyUsage: extended}
+	}
+	const sign, encipher = x509.KeyUsageDigitalSignature, x509.KeyUsageKeyEncipherment
+	const server, client = x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth
+	for _, c := range []struct {
+		before, after *x509.Certificate
+		want          string
+	}{
+		{cert(sign, server), cert(sign, server), ""},
+		{cert(sign, server), cert(sign|encipher, server, client), ""},
+		{cert(sign|encipher, server, client), cert(sign, server), ""},
+		{cert(sign, server), cert(encipher, server), "key usage DIGITAL_SIGNATURE"},
+		{cert(sign, server), cert(sign, client), "extended key usage TLS_WEB_SERVER_AUTHENTICATION"},
+	} {
+		if got := lostUsage(c.before, c.after); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
+	}
+	rsa := cert(sign)
+	rsa.PublicKeyAlgorithm = x509.RSA
+	if got := lostUsage(cert(sign|encipher), rsa); got != "key usage KEY_ENCIPHERMENT" {
+		t.Errorf("RSA: got %q", got)
+	}
+}
