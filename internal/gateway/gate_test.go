@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"net/netip"
-	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -201,13 +200,4 @@ func eventMember(event []byte, name string) string {
 	_, rest, _ := strings.Cut(string(event), `"`+name+`":"`)
 	value, _, _ := strings.Cut(rest, `"`)
 	return value
-}
-
-// values encodes a query string.
-func values(kv ...string) string {
-	v := url.Values{}
-	for i := 0; i+1 < len(kv); i += 2 {
-		v.Add(kv[i], kv[i+1])
-	}
-	return v.Encode()
 }

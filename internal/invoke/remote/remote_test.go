@@ -70,7 +70,7 @@ func TestService(t *testing.T) {
 		case `"large"`:
 			io.WriteString(w, strings.Repeat("x", invoke.MaxPayload+1))
 		case `"moved"`:
-			http.Redirect(w, req, "/elsewhere", 302)
+			http.Redirect(w, req, "/elsewhere", http.StatusFound)
 		default:
 			fmt.Fprintf(w, `{"path":%q,"event":%s,"type":%q,"arn":%q}`, req.URL.Path, b, req.Header.Get("X-Amz-Invocation-Type"), req.Header.Get("Lambda-Runtime-Invoked-Function-Arn"))
 		}

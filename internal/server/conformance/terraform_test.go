@@ -196,7 +196,8 @@ func (tf *terraform) roleAndLogs() {
 	if tags := must(tf.logs.ListTagsForResource(ctx, &cloudwatchlogs.ListTagsForResourceInput{ResourceArn: arn}))(tf.T).Tags; tags["rev"] != "1" {
 		tf.Errorf("tags by the new call: %v", tags)
 	}
-	old := must(tf.logs.ListTagsLogGroup(ctx, &cloudwatchlogs.ListTagsLogGroupInput{LogGroupName: group}))(tf.T) //nolint:staticcheck // the provider still makes this call
+	//lint:ignore SA1019 the provider still makes this call
+	old := must(tf.logs.ListTagsLogGroup(ctx, &cloudwatchlogs.ListTagsLogGroupInput{LogGroupName: group}))(tf.T)
 	if old.Tags["rev"] != "1" {
 		tf.Errorf("tags by the old call: %v", old.Tags)
 	}
