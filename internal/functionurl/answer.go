@@ -93,7 +93,6 @@ type response struct {
 	Cookies         []string         `json:"cookies"`
 	Body            json.RawMessage  `json:"body"`
 	IsBase64Encoded bool             `json:"isBase64Encoded"`
-	Multi           map[string][]any `json:"multiValueHeaders"`
 }
 
 // answer turns a function's answer into the response. An object with a statusCode describes
@@ -154,15 +153,6 @@ func (x *exchange) head(r *response) (message.Header, error) {
 			return nil, errFunction
 		}
 		h.Set(name, text)
-	}
-	for name, values := range r.Multi {
-		for _, value := range values {
-			text, ok := scalar(value)
-			if !ok || !validField(name, text) {
-				return nil, errFunction
-			}
-			h.Add(name, text)
-		}
 	}
 	for _, c := range r.Cookies {
 		if !validField("Set-Cookie", c) {

@@ -163,6 +163,19 @@ func TestServersFilesAreNotInherited(t *testing.T) {
 	}
 }
 
+// Keys of the session that the server was started in are out of reach. Where the machine
+// has no keyrings there is nothing to be found either.
+func TestServersKeysAreNotThere(t *testing.T) {
+	const name = "gatehouse-runtime-test"
+	if id, err := unix.AddKey("user", name, []byte("secret"), unix.KEY_SPEC_SESSION_KEYRING); err == nil {
+		unix.KeyctlInt(unix.KEYCTL_SET_TIMEOUT, id, 60, 0, 0) // it is gone a minute later
+	}
+	f := newFixture(t, nil)
+	if got := do[string](f, f.function(nil), "key", name, 0); !strings.HasPrefix(got, "error: ") {
+		t.Errorf("a key of the server's session: %s", got)
+	}
+}
+
 // The way out of a sandbox is the proxy alone, and it goes where Dial lets it.
 func TestEgress(t *testing.T) {
 	t.Parallel()

@@ -144,6 +144,10 @@ func extensionsOf(fn *Function) (names []string) {
 	return names
 }
 
+// processorMemory is how many MB of memory come with a processor (Lambda guide, "Configure
+// memory").
+const processorMemory = 1769
+
 // environment is what a function's programs find: its own variables and Lambda's, which
 // win; more are what a runtime client needs, which a function may change. Nothing of the server's own environment is in it.
 func (r *Runner) environment(ctx context.Context, fn *Function, task, stream string, addresses []string, more map[string]string) ([]string, error) {
@@ -151,6 +155,9 @@ func (r *Runner) environment(ctx context.Context, fn *Function, task, stream str
 		"PATH": "/usr/local/bin:/usr/bin/:/bin:/opt/bin", "LANG": "en_US.UTF-8", "TZ": ":UTC", "HOME": "/tmp",
 		"LD_LIBRARY_PATH": "/var/task:/var/task/lib:/opt/lib", "NODE_PATH": "/opt/nodejs/node_modules",
 	}
+	// Go programs take all processors that they see for their own, and pay for it with every
+	// message that one of them has to wake another for.
+	env["GOMAXPROCS"] = strconv.Itoa(max(fn.Memory/processorMemory, 1))
 	maps.Copy(env, more)
 	maps.Copy(env, fn.Env)
 	group := fn.LogGroup

@@ -21,6 +21,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
+	"golang.org/x/sys/unix"
 )
 
 // An event does one thing: Do names it, Arg is what to do it to.
@@ -162,6 +163,12 @@ func handle(ctx context.Context, e event) (any, error) {
 	case "kill":
 		pid, _ := strconv.Atoi(e.Arg)
 		return fmt.Sprint(syscall.Kill(pid, syscall.SIGKILL)), nil
+	case "key": // looks for a key of the session
+		id, err := unix.KeyctlSearch(unix.KEY_SPEC_SESSION_KEYRING, "user", e.Arg, 0)
+		if err != nil {
+			return "error: " + err.Error(), nil
+		}
+		return fmt.Sprint("found ", id), nil
 	case "privileges":
 		return privileges(), nil
 	case "background":
