@@ -88,11 +88,11 @@ func (x *exchange) send(status int, h message.Header, body []byte) {
 
 // response is a function's answer in payload format 2.0.
 type response struct {
-	StatusCode      *int             `json:"statusCode"`
-	Headers         map[string]any   `json:"headers"`
-	Cookies         []string         `json:"cookies"`
-	Body            json.RawMessage  `json:"body"`
-	IsBase64Encoded bool             `json:"isBase64Encoded"`
+	StatusCode      *int            `json:"statusCode"`
+	Headers         map[string]any  `json:"headers"`
+	Cookies         []string        `json:"cookies"`
+	Body            json.RawMessage `json:"body"`
+	IsBase64Encoded bool            `json:"isBase64Encoded"`
 }
 
 // answer turns a function's answer into the response. An object with a statusCode describes
