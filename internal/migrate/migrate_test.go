@@ -133,6 +133,29 @@ func TestFromAccount(t *testing.T) {
 	}
 }
 
+// What documents do not carry is told, and keeps nothing else from coming.
+func TestParity(t *testing.T) {
+	there, here := servertest.Start(t, nil), servertest.Start(t, nil)
+	c := gw.NewFromConfig(there.AWS(t))
+	ctx := t.Context()
+	api := must(c.CreateRestApi(ctx, &gw.CreateRestApiInput{Name: aws.String("odd"), DisableExecuteApiEndpoint: true}))(t)
+	get := aws.String("GET")
+	must(c.CreateModel(ctx, &gw.CreateModelInput{RestApiId: api.Id, Name: aws.String("Text"), ContentType: aws.String("text/plain")}))(t)
+	must(c.PutMethod(ctx, &gw.PutMethodInput{RestApiId: api.Id, ResourceId: api.RootResourceId, HttpMethod: get, AuthorizationType: aws.String("NONE"), RequestModels: map[string]string{"text/plain": "Text"}}))(t)
+	must(c.PutMethodResponse(ctx, &gw.PutMethodResponseInput{RestApiId: api.Id, ResourceId: api.RootResourceId, HttpMethod: get, StatusCode: aws.String("200"), ResponseParameters: map[string]bool{"method.response.header.A": true}}))(t)
+	must(c.PutIntegration(ctx, &gw.PutIntegrationInput{RestApiId: api.Id, ResourceId: api.RootResourceId, HttpMethod: get, Type: types.IntegrationTypeMock}))(t)
+	report := must(migrate.FromAccount(ctx, conn(t, there), conn(t, here), migrate.AccountOptions{}))(t)
+	for _, want := range []string{"model Text of text/plain bodies", "model Text\n", "method GET / methodResponses 200 responseParameters method.response.header.A: true there, false here"} {
+		if !strings.Contains(text(t, report), want) {
+			t.Errorf("the report has no %q:\n%s", want, text(t, report))
+		}
+	}
+	got := must(gw.NewFromConfig(here.AWS(t)).GetRestApi(ctx, &gw.GetRestApiInput{RestApiId: api.Id}))(t)
+	if !got.DisableExecuteApiEndpoint || *got.Name != "odd" {
+		t.Errorf("here: %+v", got)
+	}
+}
+
 // A folder with an export and the stages' settings becomes an API with stages.
 func TestFromFiles(t *testing.T) {
 	g := servertest.Start(t, nil)

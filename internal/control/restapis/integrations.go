@@ -189,6 +189,10 @@ func anyValue(string) (string, bool) { return "x", true }
 // awsURI is an integration's ARN: region, service (with an optional subdomain), and path or action.
 var awsURI = regexp.MustCompile(`^arn:[a-z-]+:apigateway:[a-zA-Z0-9-]*:([a-zA-Z0-9.-]+):(path|action)/(.*)$`)
 
+// functionTarget is a path that calls a function by its ARN, with a version or alias if any. A stage
+// variable may stand for any part of it.
+var functionTarget = regexp.MustCompile(`/functions/arn:[a-z-]+:lambda:[a-z0-9-]+:\d{12}:function:[a-zA-Z0-9_-]+(?::[a-zA-Z0-9$_-]+)?/`)
+
 // proxyTargets are the paths that AWS_PROXY integrations may call.
 var proxyTargets = regexp.MustCompile(`^(?:2015-03-31/functions/.+/invocations|2021-11-15/functions/.+/response-streaming-invocations)$`)
 
@@ -201,11 +205,14 @@ func checkAWSURI(i *model.Integration) error {
 	if parts == nil {
 		return badRequest("AWS ARN for integration must contain path or action")
 	}
+	service, kind, rest := parts[1], parts[2], parts[3]
+	lambda := service == "lambda" && kind == "path" && proxyTargets.MatchString(rest)
+	if lambda && !strings.Contains(i.URI, "${stageVariables.") && !functionTarget.MatchString(rest) {
+		return badRequest("Invalid function ARN or invalid uri")
+	}
 	if i.Type != "AWS_PROXY" {
 		return nil
 	}
-	service, kind, rest := parts[1], parts[2], parts[3]
-	lambda := service == "lambda" && kind == "path" && proxyTargets.MatchString(rest)
 	firehose := service == "firehose" && kind == "action"
 	if !lambda && !firehose {
 		return badRequest("Integrations of type 'AWS_PROXY' currently only supports Lambda function and Firehose stream invocations.")
