@@ -44,7 +44,7 @@ func (x *exchange) fulfil(ctx context.Context) error {
 			return err
 		}
 	}
-	x.cacheKey = x.appendCacheKey(x.cacheKey[:0], c)
+	x.cacheKey = x.appendCaller(x.appendCacheKey(x.cacheKey[:0], c))
 	renew, err := x.renews(c)
 	if err != nil {
 		return err

@@ -340,3 +340,15 @@ func wrapAnswer(action string, data []byte, requestID string) []byte {
 	out = append(out, `,"ResponseMetadata":{"RequestId":`...)
 	return append(appendText(out, requestID), "}}}"...)
 }
+
+// appendCaller adds who called to a key of the response cache where the integration is called
+// with the caller's credentials: what one may see, another may not.
+func (x *exchange) appendCaller(key []byte) []byte {
+	i := x.method.Integration
+	asCaller := i.Service != nil && i.Service.Credentials == invoke.CallerCredentials ||
+		i.Function != nil && i.Function.Credentials == invoke.CallerCredentials
+	if !asCaller || x.caller == nil {
+		return key
+	}
+	return append(append(key, 0), x.accessKey...) // sessions of one role may be limited differently
+}

@@ -117,6 +117,8 @@ func TestOwnServices(t *testing.T) {
 	trick.Header.Set("X-Token", "forged")
 	ask(trick, 200, "stored", "")
 
+	// What one caller may see is not kept for another.
+	a.stage("prod", map[string]string{"/cacheClusterEnabled": "true", "/~1caller~1{key}/GET/caching/enabled": "true"})
 	// The caller's keys: with and without the right.
 	for _, c := range []struct {
 		name, action string
@@ -125,6 +127,45 @@ func TestOwnServices(t *testing.T) {
 	}{{"may", "s3:GetObject", 200, "stored"}, {"may-not", "s3:PutObject", 403, "AccessDenied"}} {
 		id, secret := userWith(t, g, c.name, c.action, "execute-api:Invoke")
 		ask(signed(t, "GET", base+"/caller/a%2Fb%20c", id, secret, "us-east-1", time.Now()), c.status, c.body, "")
+	}
+}
+
+// TestNoLoopsAndNoClimbing: an integration cannot call itself through our own services, and a
+// path parameter cannot leave the place that the integration gives it.
+func TestNoLoopsAndNoClimbing(t *testing.T) {
+	g := servertest.Start(t, nil)
+	role := *newRole(t, g, "all", gatewayService, "*")
+	store := s3.NewFromConfig(g.AWS(t), func(o *s3.Options) { o.UsePathStyle = true })
+	for _, bucket := range []string{"inside", "outside"} {
+		if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := store.PutObject(t.Context(), &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("k"), Body: strings.NewReader(bucket)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	a := newAPI(t, g)
+	a.service("/in/{key}", "GET", "arn:aws:apigateway:us-east-1:s3:path/inside/{key}", role, apigateway.PutIntegrationInput{IntegrationHttpMethod: aws.String("GET"),
+		RequestParameters: map[string]string{"integration.request.path.key": "method.request.path.key"}})
+	loop := a.resource("/loop")
+	uri := "arn:aws:apigateway:us-east-1:apigateway:path/restapis/" + *a.id + "/resources/" + *loop + "/methods/GET"
+	a.method(loop, "GET", apigateway.PutIntegrationInput{Type: types.IntegrationTypeAws, IntegrationHttpMethod: aws.String("POST"), Uri: &uri, Credentials: &role,
+		RequestTemplates: map[string]string{"application/json": "{}"}})
+	a.respond(loop, "GET", "200", apigateway.PutIntegrationResponseInput{})
+	a.deploy("prod")
+	client := g.Client(t, nil)
+	if status, body, _ := get(t, client, "https://"+a.host()+"/prod/in/k"); status != 200 || body != "inside" {
+		t.Errorf("inside: %d %q", status, body)
+	}
+	for _, key := range []string{"..%2Foutside%2Fk", "%2e%2e%2Foutside%2Fk", "..%2foutside%2fk", "%2E%2E%2foutside%2Fk", "x%2F..%2F..%2Foutside%2Fk", "..", "%2e%2e"} {
+		if status, body, _ := get(t, client, "https://"+a.host()+"/prod/in/"+key); status == 200 || strings.Contains(body, "outside") && !strings.Contains(body, "NoSuchKey") {
+			t.Errorf("%s: got %d %q, want nothing from outside", key, status, body)
+		}
+	}
+	// The test of the method calls the method's test: once, and no further.
+	status, body, _ := get(t, client, "https://"+a.host()+"/prod/loop")
+	if status != 200 || strings.Count(body, "The integration was called by a call of an integration") != 1 {
+		t.Errorf("loop: %d %.600q, want the inner call refused", status, body)
 	}
 }
 

@@ -28,7 +28,6 @@ type Keeper struct {
 	Now func() time.Time
 
 	passing sync.Mutex // held by one pass at a time
-	warned  map[store.Key]time.Duration
 	table   atomic.Pointer[map[string]Published]
 
 	mu       sync.Mutex
@@ -153,8 +152,7 @@ func (k *Keeper) Wait(ctx context.Context, revision int64) error {
 	}
 }
 
-// Pass does what is due now, tells the log of certificates that end soon, and brings what is
-// published up to date. next is when something will be due again, zero for never.
+// Pass does what is due now and brings what is published up to date. next is when something will be due again, zero for never.
 func (k *Keeper) Pass(ctx context.Context) (next time.Time, err error) {
 	k.passing.Lock()
 	defer k.passing.Unlock()
@@ -171,7 +169,7 @@ func (k *Keeper) Pass(ctx context.Context) (next time.Time, err error) {
 		if err != nil {
 			return time.Time{}, fmt.Errorf("client certificate %s: %w", it.Value.ID, err)
 		}
-		next = sooner(sooner(next, at), k.warn(it.Key, c))
+		next = sooner(next, at)
 		p, err := publish(c)
 		if err != nil {
 			k.Log.Error("a client certificate cannot be published", "id", c.ID, "error", err)
@@ -314,34 +312,6 @@ func (k *Keeper) Rotate(ctx context.Context, id string, switchDate time.Time) (P
 		return p, apigateway.NotFoundException("Invalid client certificate ID specified")
 	}
 	return p, nil
-}
-
-// warnings are how long before a certificate's end the log tells of it
-// (backend-client-certificates, section 4).
-var warnings = []time.Duration{30 * 24 * time.Hour, 14 * 24 * time.Hour, 7 * 24 * time.Hour, 24 * time.Hour, 0}
-
-// warn tells the log once of each mark that a certificate has come to, and returns when it
-// comes to the next.
-func (k *Keeper) warn(at store.Key, c model.ClientCertificate) (next time.Time) {
-	left := c.ExpirationDate.Sub(k.now())
-	for n := len(warnings) - 1; n >= 0; n-- {
-		if left > warnings[n] {
-			next = c.ExpirationDate.Add(-warnings[n])
-			continue
-		}
-		if last, told := k.warned[at]; told && last <= warnings[n] {
-			return next
-		}
-		if k.warned == nil {
-			k.warned = map[store.Key]time.Duration{}
-		}
-		k.warned[at] = warnings[n]
-		k.Log.Warn("a client certificate ends soon; backends that check it will refuse the gateway",
-			"id", c.ID, "region", at.Region, "expires", c.ExpirationDate.UTC().Format(time.RFC3339), "days", int(left.Hours()/24), "successor", c.Successor != nil)
-		return next
-	}
-	delete(k.warned, at)
-	return next
 }
 
 func (k *Keeper) now() time.Time {
