@@ -309,6 +309,9 @@ func unitOf(k store.Key) (unit, bool) {
 		return unit{keyUnit, k.Account, k.Region, "", k.ID}, true
 	case model.KindUsagePlan:
 		return unit{planUnit, k.Account, k.Region, "", k.ID}, true
+	case model.KindAccessAssociation:
+		name, _, ok := associated(k.ID)
+		return unit{domainUnit, k.Account, k.Region, "", name}, ok
 	case model.KindBasePathMapping, model.KindRoutingRule, model.KindTrustStore, model.KindTagDocument:
 		return unit{domainUnit, k.Account, k.Region, "", k.Parent}, true
 	}

@@ -37,6 +37,9 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 	if out.Certificate, err = certificateOf(tx, u, d); err != nil {
 		return err
 	}
+	if out.Private, err = privateDomain(tx, u, d); err != nil {
+		return err
+	}
 	if out.Rules, err = routingRules(tx, u, d.RoutingMode); err != nil {
 		return err
 	}

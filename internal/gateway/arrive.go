@@ -29,9 +29,11 @@ func (x *exchange) arrive(ctx context.Context) error {
 		return err
 	}
 	if x.req.Conn.Endpoint != "" {
-		return x.arriveByEndpoint()
+		return x.arriveByEndpoint(target.Domain)
 	}
 	switch {
+	case target.Domain != nil && target.Domain.Private != nil:
+		return errPrivate
 	case target.Domain != nil:
 		x.domain = target.Domain
 		return x.arriveByMapping()

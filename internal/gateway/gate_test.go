@@ -37,6 +37,7 @@ type gate struct {
 	stages    []model.Stage
 	twins     []string                // ids of further APIs with the same resources and authorizers
 	mappings  map[string]plan.Mapping // by domain
+	private   map[string]*plan.PrivateDomain
 
 	mu  sync.Mutex
 	now time.Time
@@ -122,7 +123,7 @@ func (g *gate) publish() {
 		}
 	}
 	for name, m := range g.mappings {
-		b.SetDomain(&plan.Domain{Name: name, Region: region, Account: account, Mappings: []plan.Mapping{m}})
+		b.SetDomain(&plan.Domain{Name: name, Region: region, Account: account, Private: g.private[name], Mappings: []plan.Mapping{m}})
 	}
 	g.gateway.Publish(b.Build(1))
 }

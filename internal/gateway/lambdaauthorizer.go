@@ -52,6 +52,9 @@ func (x *exchange) authorizeByLambda(ctx context.Context, policy *iampolicy.Poli
 	if v := policy.Evaluate(&q); v.Effect == iampolicy.ExplicitDeny {
 		return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, anonymous)
 	}
+	if policy.NamesCallers() {
+		return x.refuseUnless(iampolicy.Decision{By: iampolicy.ResourceType}, anonymous)
+	}
 	answer, err := x.askLambda(ctx, x.method.Authorizer, arn)
 	if err == nil {
 		a := &x.auth
@@ -254,9 +257,6 @@ func (x *exchange) judgeAnswer(answer *authorizer.Answer, policy *iampolicy.Poli
 		set := iampolicy.Set{Identity: []*iampolicy.Policy{answer.Policy}, Resource: policy}
 		if d = set.Decide(q); d.Effect == iampolicy.ExplicitDeny && d.By == iampolicy.ResourceType {
 			return x.refuseUnless(d, anonymous)
-		}
-		if policy.NamesCallers() {
-			return x.refuseUnless(iampolicy.Decision{By: iampolicy.ResourceType}, anonymous)
 		}
 	}
 	if d.Effect == iampolicy.Allow {

@@ -548,6 +548,11 @@ func TestPolicyThatNamesCallers(t *testing.T) {
 	g.method("/open", "GET", nil)
 	g.functions.Set(authorizerFunction, invoketest.Answer(policy("Allow", "*", "")))
 	g.publish()
+	defer func() {
+		if n := len(g.functions.Calls()); n != 0 {
+			t.Errorf("the function was asked %d times", n)
+		}
+	}()
 	for _, path := range []string{"/prod/pets", "/prod/open"} {
 		if a := g.get(path, "Authorization", "t"); a.status != 403 || !strings.Contains(a.body, "because no resource-based policy allows") {
 			t.Errorf("%s: %s", path, a)

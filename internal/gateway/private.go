@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"slices"
 	"strings"
 
 	"gatehouse/internal/lang/iampolicy"
@@ -24,18 +25,27 @@ const maxPrivateHeader = 8000
 var (
 	errNotPrivate        = forbidden("public-through-endpoint")
 	errPrivate           = forbidden("private-without-endpoint")
+	errNotAssociated     = forbidden("endpoint-not-associated")
 	errPrivateHeaderSize = &Refusal{Status: 431, Plain: "HTTP header is larger than 8000 bytes.", Reason: "header-too-large"}
 )
 
-// arriveByEndpoint finds the API of a request that came by a VPC endpoint: by the host of its
-// default endpoint, by that with the VPC endpoint's id behind the API's, or under any other
-// host by the header x-apigw-api-id. Nothing but private APIs is reached that way.
-func (x *exchange) arriveByEndpoint() error {
+// arriveByEndpoint finds the API of a request that came by a VPC endpoint: by a private domain
+// name that the endpoint is associated with, by the host of its default endpoint, by that with
+// the VPC endpoint's id behind the API's, or under any other host by the header
+// x-apigw-api-id. Nothing but private APIs is reached that way.
+func (x *exchange) arriveByEndpoint(d *plan.Domain) error {
 	if x.endpoint = x.g.Endpoints[x.req.Conn.Endpoint]; x.endpoint == nil {
 		return errUnknownHost
 	}
 	if headerSize(x.req.Header) > maxPrivateHeader {
 		return errPrivateHeaderSize
+	}
+	if d != nil {
+		if d.Private == nil || !slices.Contains(d.Private.Endpoints, x.endpoint.ID) {
+			return errNotAssociated
+		}
+		x.domain = d
+		return x.arriveByMapping()
 	}
 	var api *plan.API
 	if x.plan.IsDefaultEndpoint(x.host) {
@@ -83,6 +93,11 @@ func (x *exchange) authorizeByEndpoint(principal *iampolicy.Principal) error {
 	if x.stage.Policy == nil {
 		return x.refuseUnless(iampolicy.Decision{By: iampolicy.ResourceType}, who)
 	}
+	if x.domain != nil {
+		if err := x.authorizeByDomain(principal, who); err != nil {
+			return err
+		}
+	}
 	if x.endpoint.Policy == nil {
 		return nil
 	}
@@ -93,6 +108,14 @@ func (x *exchange) authorizeByEndpoint(principal *iampolicy.Principal) error {
 		return x.accessDenied(who, "endpoint-explicit-deny", " with an explicit deny in a VPC endpoint policy")
 	}
 	return x.accessDenied(who, "endpoint-implicit-deny", " because no VPC endpoint policy allows the "+invokeAction+" action")
+}
+
+// authorizeByDomain judges a request by the policy of its private domain name, which must
+// allow.
+func (x *exchange) authorizeByDomain(principal *iampolicy.Principal, who string) error {
+	p := x.domain.Private
+	v := p.Policy.Evaluate(&iampolicy.Request{Action: invokeAction, Resource: p.ARN, Principal: principal, Keys: conditionKeys{x}})
+	return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, who)
 }
 
 // vpcKey gives the condition keys of requests that came by a VPC endpoint. Their address is

@@ -94,6 +94,40 @@ func TestPrivateAPI(t *testing.T) {
 	}
 }
 
+// TestPrivateDomain: a private domain name is reached by the endpoints that are associated with
+// it alone, when its own policy allows, and it leads to private APIs alone.
+func TestPrivateDomain(t *testing.T) {
+	const arn = "arn:aws:execute-api:us-east-1:123456789012:/domainnames/in.example.com+id1"
+	allow, err := iampolicy.Parse(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"`+arn+`","Condition":{"StringEquals":{"aws:SourceVpc":"vpc-1"}}}]}`, iampolicy.Resource)
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := privateGate(t, openAPI)
+	g.mappings["in.example.com"] = plan.Mapping{API: plan.APIKey{Region: region, ID: apiID}, Stage: "prod"}
+	d := &plan.PrivateDomain{ARN: arn, Policy: allow, Endpoints: []string{vpce, "vpce-0shut"}}
+	g.private = map[string]*plan.PrivateDomain{"in.example.com": d}
+	g.publish()
+	const forbidden = `403 {"message":"Forbidden"}`
+	check := func(name, by string, want string) {
+		t.Helper()
+		if a := g.through(by, "GET", "in.example.com", "/open"); !strings.HasPrefix(a.String(), want) {
+			t.Errorf("%s: %s", name, a)
+		}
+	}
+	check("associated", vpce, "200 vpce-0abc")
+	check("associated, from another VPC than the policy allows", "vpce-0shut", `403 {"Message":"User: anonymous is not authorized`)
+	check("publicly", "", forbidden)
+	d.Endpoints = nil
+	check("not associated", vpce, forbidden)
+	d.Endpoints, d.Policy = []string{vpce}, nil
+	check("without a policy", vpce, `403 {"Message":"User: anonymous is not authorized`)
+	d.Policy = allow
+	g.snapshot.API.EndpointConfiguration.Types = []string{"REGIONAL"}
+	g.publish()
+	check("to a public API", vpce, forbidden)
+	check("publicly, to a public API", "", forbidden)
+}
+
 // TestPublicAPIByEndpoint: a VPC endpoint does not lead to public APIs.
 func TestPublicAPIByEndpoint(t *testing.T) {
 	g := privateGate(t, openAPI)

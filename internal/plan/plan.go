@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/trust"
 	"gatehouse/internal/trust/forward"
 )
@@ -46,6 +47,10 @@ type Domain struct {
 	// Strict demands that SNI and Host agree (endpoint access mode STRICT).
 	Strict bool
 
+	// Private is set for domain names that are reached by VPC endpoints alone; nil for public
+	// ones.
+	Private *PrivateDomain
+
 	// Trust judges client certificates; nil when the domain has no mutual TLS.
 	Trust *trust.Store
 
@@ -70,6 +75,19 @@ type Domain struct {
 	// Mappings are in the order in which they are tried: longest base path first, the
 	// empty one last.
 	Mappings []Mapping
+}
+
+// A PrivateDomain is what a private domain name has beside a public one.
+type PrivateDomain struct {
+	// ARN is what the policy is asked about:
+	// "arn:aws:execute-api:us-east-1:000000000000:/domainnames/name+id".
+	ARN string
+
+	// Policy is the domain name's own; without one nobody is admitted.
+	Policy *iampolicy.Policy
+
+	// Endpoints are the VPC endpoints that are associated with the domain name.
+	Endpoints []string
 }
 
 // A Mapping leads a base path to a stage.

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 
@@ -75,5 +76,35 @@ func TestPrivateAPIByEndpoint(t *testing.T) {
 		if status, body, _ := get(t, client, url); status != 403 || body != `{"message":"Forbidden"}` {
 			t.Errorf("%s: %d %s", url, status, body)
 		}
+	}
+
+	// A private domain name: for the endpoint once they are associated, and for nobody else.
+	cert, err := acm.NewFromConfig(g.AWS(t)).RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: aws.String("in.example.com")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := a.c.CreateDomainName(t.Context(), &apigateway.CreateDomainNameInput{DomainName: aws.String("in.example.com"), CertificateArn: cert.CertificateArn,
+		EndpointConfiguration: &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypePrivate}},
+		Policy:                aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.c.CreateBasePathMapping(t.Context(), &apigateway.CreateBasePathMappingInput{DomainName: d.DomainName, DomainNameId: d.DomainNameId, RestApiId: a.id, Stage: aws.String("prod")}); err != nil {
+		t.Fatal(err)
+	}
+	const url = "https://in.example.com/hello"
+	if status, body, _ := get(t, inside, url); status != 403 || body != `{"message":"Forbidden"}` {
+		t.Errorf("before the association: %d %s", status, body)
+	}
+	if _, err := a.c.CreateDomainNameAccessAssociation(t.Context(), &apigateway.CreateDomainNameAccessAssociationInput{
+		DomainNameArn: d.DomainNameArn, AccessAssociationSource: aws.String(id), AccessAssociationSourceType: types.AccessAssociationSourceTypeVpce,
+	}); err != nil {
+		t.Fatal(err)
+	}
+	if status, body, _ := get(t, inside, url); status != 200 || body != id {
+		t.Errorf("associated: %d %s", status, body)
+	}
+	if status, body, _ := get(t, c, url); status != 403 || body != `{"message":"Forbidden"}` {
+		t.Errorf("publicly: %d %s", status, body)
 	}
 }

@@ -300,6 +300,13 @@ func TestUserPoolOfAnotherIssuer(t *testing.T) {
 	check(g, "POST", token(nil), 401, unauthorized)
 	check(g, "GET", token(map[string]any{"exp": time.Now().Add(-time.Hour).Unix()}), 401, `{"message":"The incoming token has expired"}`)
 
+	if out, log := a.testAuthorizer(id, apigateway.TestInvokeAuthorizerInput{Headers: map[string]string{"Authorization": token(nil)}}); out.ClientStatus != 0 || out.Claims["sub"] != "s1" || log[len(log)-1] != ": Successfully completed authorizer execution" {
+		t.Errorf("tested: %d %v %q", out.ClientStatus, out.Claims, log)
+	}
+	if out, _ := a.testAuthorizer(id, apigateway.TestInvokeAuthorizerInput{Headers: map[string]string{"Authorization": "x"}}); out.ClientStatus != 401 || out.Claims != nil {
+		t.Errorf("tested without a token: %d %v", out.ClientStatus, out.Claims)
+	}
+
 	away.Store(true)
 	g = g.Restart(t)
 	check(g, "GET", token(nil), 200, "s1 a,b")

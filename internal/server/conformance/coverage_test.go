@@ -19,7 +19,6 @@ var notEnforced = [][2]string{
 	{"endpointConfiguration.types EDGE", "served as REGIONAL is: there are no edge locations"},
 	{"endpointConfiguration.ipAddressType", "listeners decide which addresses are served"},
 	{"endpointConfiguration.vpcEndpointIds", "in AWS they make DNS names; who may call is for the policies of the API and of the endpoint"},
-	{"DomainNameAccessAssociation", "private domain names are not served: VPC endpoints lead to the default endpoints of private APIs"},
 	{"DomainName.securityPolicy TLS_1_0", "TLS 1.0 and 1.1 are off, unless legacy-tls is configured"},
 	{"Stage.tracingEnabled", "no X-Ray segments are written; trace headers are passed on"},
 	{"WAFv2 LoggingConfiguration: delivery streams and buckets that `firewall.logs` does not map", "their records are dropped; the service log and `/_gatehouse/ready` name them"},
