@@ -104,3 +104,40 @@ func TestMatrix(t *testing.T) {
 		}
 	}
 }
+
+// TestMatrixWithoutCertificate is the row of the matrix for clients that present none: on a new
+// connection, on one that was open while a certificate was optional, and on a session of that time.
+func TestMatrixWithoutCertificate(t *testing.T) {
+	root := pkitest.Root(t, "Root", pkitest.Real)
+	alerts := map[uint16]string{tls.VersionTLS12: "alert: handshake failure", tls.VersionTLS13: "alert: certificate required"}
+	for way, wayName := range waysNames {
+		t.Run(wayName, func(t *testing.T) {
+			forEachWay(t, func(t *testing.T, version uint16, http1 bool) {
+				s := newSite(t, nil)
+				required := s.mutual("a.example.com", root)
+				optional := &Domain{Name: required.Name, Certificate: required.Certificate, Trust: required.Trust, Optional: true}
+				store := required.Trust.Load().Bundle
+				cl := s.client(clientOptions{sni: "a.example.com", version: version, http1: http1, cache: tls.NewLRUClientSessionCache(4)})
+				if way != fresh {
+					required.Trust.Swap(&trust.Snapshot{Bundle: store, Optional: true})
+					s.publish(optional)
+					if got := cl.get(t, "a.example.com"); got != "200 ok resumed=false" {
+						t.Fatalf("while it is optional: %q", got)
+					}
+				}
+				if way == resumed {
+					cl = s.anew(cl)
+				}
+				required.Trust.Swap(&trust.Snapshot{Bundle: store})
+				s.publish(required)
+				want := alerts[version]
+				if way == openConn {
+					want = "403 " + trust.NoCertificate.String()
+				}
+				if got := cl.get(t, "a.example.com"); got != want {
+					t.Errorf("got %q, want %q", got, want)
+				}
+			})
+		})
+	}
+}
