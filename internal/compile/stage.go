@@ -9,7 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/gateway/throttle"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/iampolicy"
@@ -17,6 +16,7 @@ import (
 	"gatehouse/internal/model"
 	"gatehouse/internal/plan"
 	"gatehouse/internal/ratelimit"
+	"gatehouse/internal/securitypolicy"
 	"gatehouse/internal/store"
 )
 

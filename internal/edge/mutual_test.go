@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"gatehouse/internal/edge/securitypolicy"
+	"gatehouse/internal/securitypolicy"
 	"gatehouse/internal/trust"
 	"gatehouse/internal/trust/pkitest"
 )

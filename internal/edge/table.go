@@ -6,7 +6,7 @@ import (
 	"strings"
 	"sync/atomic"
 
-	"gatehouse/internal/edge/securitypolicy"
+	"gatehouse/internal/securitypolicy"
 	"gatehouse/internal/trust"
 )
 

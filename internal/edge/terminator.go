@@ -8,7 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"gatehouse/internal/edge/securitypolicy"
+	"gatehouse/internal/securitypolicy"
 	"gatehouse/internal/trust"
 )
 

@@ -4,7 +4,6 @@ import (
 	"strings"
 	"time"
 
-	"gatehouse/internal/edge/securitypolicy"
 	"gatehouse/internal/gateway/inspect"
 	"gatehouse/internal/gateway/meter"
 	"gatehouse/internal/gateway/throttle"
@@ -14,6 +13,7 @@ import (
 	"gatehouse/internal/lang/jsonpath"
 	"gatehouse/internal/lang/mapping"
 	"gatehouse/internal/ratelimit"
+	"gatehouse/internal/securitypolicy"
 	"gatehouse/internal/trust/backendtls"
 )
 
