@@ -16,7 +16,7 @@ import (
 
 // Exports are OpenAPI to somebody else's reader too, with extensions and without.
 func TestExportsAreValid(t *testing.T) {
-	for seed := range uint64(40) {
+	for seed := range uint64(15) {
 		for _, o := range []ExportOptions{{}, {OpenAPI3: true}, {Gateway: true}, {OpenAPI3: true, Gateway: true}} {
 			o.Host, o.Stage, o.Version = "h.example.com:8443", "prod", "1"
 			g := generator{rand.New(rand.NewPCG(seed, 5)), o.OpenAPI3}

@@ -54,9 +54,18 @@ func readImportParameters(in map[string]string) (importParameters, error) {
 	return p, nil
 }
 
+// reading bounds how many documents are read at a time: the largest take some 300 MB.
+var reading = make(chan struct{}, 2)
+
 // readDocument reads an OpenAPI document for an API; what is wrong with its parts is left to
 // the importer.
 func readDocument(ctx context.Context, body []byte, api string, p importParameters) (*openapi.Document, error) {
+	select {
+	case reading <- struct{}{}:
+		defer func() { <-reading }()
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 	call := awsapi.CallFrom(ctx)
 	doc, err := openapi.Read(body, openapi.Options{
 		API: api, Account: call.Account, Region: call.Region,
