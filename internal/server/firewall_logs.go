@@ -1,11 +1,11 @@
 package server
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 
@@ -16,7 +16,6 @@ import (
 	"gatehouse/internal/logstore"
 	"gatehouse/internal/model"
 	"gatehouse/internal/observe/sink"
-	"gatehouse/internal/store"
 )
 
 // firewallLogs writes the log records of web ACLs: to log groups, and in place of delivery
@@ -127,31 +126,21 @@ func (f *firewallLogs) failed() (n float64) {
 	return n
 }
 
-// notLogged lists the web ACLs that log to what nothing stands for.
-func (s *Server) notLogged(ctx context.Context) (problems []string) {
-	err := s.store.View(ctx, func(tx *store.Tx) error {
-		for acl, err := range firewall.WebACLs.All(tx) {
-			if err != nil {
-				return err
-			}
-			for _, d := range logDestinations(acl.Value.Logging) {
-				if !s.firewall.logsTo(d) {
-					problems = append(problems, fmt.Sprintf("web ACL %s logs to %s, for which firewall.logs of the configuration has nothing: its records are dropped", acl.Value.ARN, d))
-				}
-			}
-		}
+// notLogged lists the web ACLs of stages that log to what nothing stands for.
+func (s *Server) notLogged() (problems []string) {
+	p := s.gateway.Plan()
+	if p == nil {
 		return nil
-	})
-	if err != nil {
-		problems = append(problems, "the web ACLs cannot be read: "+err.Error())
 	}
+	seen := map[string]bool{}
+	for stage := range p.Stages {
+		g := stage.Guard
+		if g == nil || g.Logging == nil || seen[g.ACL.ARN()] || s.firewall.logsTo(g.Logging.Destination) {
+			continue
+		}
+		seen[g.ACL.ARN()] = true
+		problems = append(problems, fmt.Sprintf("web ACL %s logs to %s, for which firewall.logs of the configuration has nothing: its records are dropped", g.ACL.ARN(), g.Logging.Destination))
+	}
+	slices.Sort(problems)
 	return problems
-}
-
-func logDestinations(logging json.RawMessage) []string {
-	var in struct{ LogDestinationConfigs []string }
-	if json.Unmarshal(logging, &in) != nil {
-		return nil // none is configured
-	}
-	return in.LogDestinationConfigs
 }

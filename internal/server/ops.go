@@ -92,7 +92,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 			out.Problems = append(out.Problems, p.Unit+" since "+p.Since.UTC().Format(time.RFC3339)+": "+p.Err.Error())
 		}
 		out.Problems = append(out.Problems, s.revocation.problems()...)
-		out.Problems = append(out.Problems, s.notLogged(r.Context())...)
+		out.Problems = append(out.Problems, s.notLogged()...)
 		out.Problems = append(out.Problems, s.follower.Problems()...)
 		out.Problems = append(out.Problems, s.issuerProblems()...)
 		out.Warnings = s.warnings(r.Context())
