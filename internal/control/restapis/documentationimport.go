@@ -17,13 +17,13 @@ import (
 // merge mode (the default) a part's attributes replace those of the part about the same place;
 // in overwrite mode all that were there go first. It answers the ids of what it wrote.
 func (s *RestAPIs) ImportDocumentationParts(ctx context.Context, in *apigateway.ImportDocumentationPartsInput) (*apigateway.ImportDocumentationPartsOutput, error) {
+	doc, unreadable := openapi.ReadDocumentation(in.Body) // not while others wait to write
 	return operation.Update(ctx, s.Store, func(tx *store.Tx) (*apigateway.ImportDocumentationPartsOutput, error) {
 		if _, err := getAPI(tx, operation.Scope(ctx), *in.RestApiId, noAPI(ctx, *in.RestApiId)); err != nil {
 			return nil, err
 		}
-		doc, err := openapi.ReadDocumentation(in.Body)
-		if err != nil {
-			return nil, badRequest("Unable to build importer with provided input.").Because(err)
+		if unreadable != nil {
+			return nil, badRequest("Unable to build importer with provided input.").Because(unreadable)
 		}
 		owner := operation.Scope(ctx).Of(*in.RestApiId)
 		if opt.Text(in.Mode) == "overwrite" {
