@@ -155,6 +155,11 @@ func (s *Server) awsEndpoints() compile.Services {
 	return compile.Services{Endpoints: s.config.AWS.Endpoints, Own: func(signing string) bool { return slices.Contains(names, signing) }}
 }
 
+// mayAlso reports whether the caller of ctx may do an action that a call needs beside its own.
+func (s *Server) mayAlso(ctx context.Context, action, arn string) error {
+	return s.identities.Authorize(ctx, awsapi.Access{Call: awsapi.CallFrom(ctx), Action: action, Resource: arn})
+}
+
 // mayPassToGateway reports whether the caller of ctx may hand a role to API Gateway.
 func (s *Server) mayPassToGateway(ctx context.Context, role string) error {
 	return s.identities.MayPass(ctx, awsapi.Access{Call: awsapi.CallFrom(ctx)}, role, apiGatewayService)

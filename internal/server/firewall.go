@@ -163,8 +163,8 @@ func (f *firewallParts) compiler() compile.Firewall {
 	return compile.Firewall{Compiler: f.acls, Geography: f.env.Geography, Recorder: f, ExplainKey: f.explainKey}
 }
 
-func (f *firewallParts) operations(st *store.Store) *webacls.WebACLs {
-	return &webacls.WebACLs{Store: st, Environment: f.env, Traffic: f, LogsTo: f.logsTo, Log: f.firewallLogs.log}
+func (f *firewallParts) operations(st *store.Store, mayAlso func(ctx context.Context, action, arn string) error) *webacls.WebACLs {
+	return &webacls.WebACLs{Store: st, Authorize: mayAlso, Environment: f.env, Traffic: f, LogsTo: f.logsTo, Log: f.firewallLogs.log}
 }
 
 // Limited implements webacls.Traffic.

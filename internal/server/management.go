@@ -46,14 +46,14 @@ func (s *Server) Services() []schema.Bound {
 		apigateway.Bind(&apiGateway{
 			RestAPIs: &restapis.RestAPIs{
 				Store: s.store, MaxTimeout: int(s.config.Limits.IntegrationTimeout.Milliseconds()), Steering: s.steering, Endpoint: s.endpoint,
-				Tester: &methodTester{s.compiler, s.gateway}, MayPass: s.mayPassToGateway,
+				Tester: &methodTester{s.compiler, s.gateway}, MayPass: s.mayPassToGateway, Authorize: s.mayAlso,
 			},
 			ClientCertificates: &clientcertificates.ClientCertificates{Store: s.store},
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 			DomainNames:        s.domainNames,
 		}),
 		apigatewayv2.Bind(&apiGatewayV2{DomainNames: s.domainNames}),
-		wafv2.Bind(s.firewall.operations(s.store)),
+		wafv2.Bind(s.firewall.operations(s.store, s.mayAlso)),
 		acm.Bind(s.acm),
 		s3.Bind(s.objects),
 		s3control.Bind(s.objects),

@@ -38,6 +38,11 @@ func (s *RestAPIs) CreateRestApi(ctx context.Context, in *apigateway.CreateRestA
 				return nil, err
 			}
 		}
+		if api.Policy != "" { // given, or a clone's
+			if err := s.mayManagePolicy(ctx, ""); err != nil {
+				return nil, err
+			}
+		}
 		return wireAPI(api), nil
 	})
 }
@@ -272,6 +277,11 @@ func (s *RestAPIs) UpdateRestApi(ctx context.Context, in *apigateway.UpdateRestA
 			return nil, err
 		}
 		for _, o := range patch.Operations(in.PatchOperations) {
+			if o.Path == "/policy" {
+				if err := s.mayManagePolicy(ctx, id); err != nil {
+					return nil, err
+				}
+			}
 			if err := patchAPI(&api, o); err != nil {
 				return nil, err
 			}

@@ -97,7 +97,7 @@ func (s *RestAPIs) ImportRestApi(ctx context.Context, in *apigateway.ImportRestA
 			return nil, err
 		}
 		// The default models of a new API are not those of an imported one.
-		return s.apply(ctx, tx, api, &importer{doc: doc, overwrite: true, parameters: p, failOnWarnings: opt.Value(in.FailOnWarnings)})
+		return s.apply(ctx, tx, api, &importer{doc: doc, overwrite: true, creates: true, parameters: p, failOnWarnings: opt.Value(in.FailOnWarnings)})
 	})
 }
 
@@ -137,6 +137,15 @@ func (s *RestAPIs) apply(ctx context.Context, tx *store.Tx, api model.RestAPI, i
 	}
 	for _, a := range i.doc.Authorizers {
 		if err := s.mayPass(ctx, a.AuthorizerCredentials); err != nil {
+			return nil, err
+		}
+	}
+	if i.doc.Given["policy"] || i.overwrite && api.Policy != "" { // overwriting takes away a policy that is not given
+		id := api.ID
+		if i.creates {
+			id = ""
+		}
+		if err := s.mayManagePolicy(ctx, id); err != nil {
 			return nil, err
 		}
 	}

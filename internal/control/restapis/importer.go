@@ -21,6 +21,7 @@ type importer struct {
 	owner      store.Scope
 	doc        *openapi.Document
 	overwrite  bool
+	creates    bool // the API is new
 	parameters importParameters
 
 	failOnWarnings bool

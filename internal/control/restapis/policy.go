@@ -1,13 +1,29 @@
 package restapis
 
 import (
+	"context"
 	"strings"
 
+	"gatehouse/internal/awsapi"
 	"gatehouse/internal/control/tags"
 	"gatehouse/internal/lang/iampolicy"
 	"gatehouse/internal/model"
 	"gatehouse/internal/trust"
 )
+
+// mayManagePolicy refuses callers who may not manage an API's resource policy: who may reach
+// an API is more than how it is built, so the service asks for an action of its own beside
+// that of the call (Service Authorization Reference). id is "" for an API that is being made.
+func (s *RestAPIs) mayManagePolicy(ctx context.Context, id string) error {
+	if s.Authorize == nil {
+		return nil
+	}
+	path := "/restapis"
+	if id != "" {
+		path += "/" + id
+	}
+	return s.Authorize(ctx, "apigateway:UpdateRestApiPolicy", model.APIGatewayARN(awsapi.CallFrom(ctx).Region, path))
+}
 
 // checkPolicy refuses a resource policy that could not be evaluated; "" is no policy.
 func checkPolicy(policy string) error {

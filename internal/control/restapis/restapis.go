@@ -27,6 +27,10 @@ type RestAPIs struct {
 	// the denial. nil lets all do so.
 	MayPass func(ctx context.Context, role string) error
 
+	// Authorize asks for an action beside that of the call itself, on a resource's ARN; the
+	// error is the denial. nil allows all.
+	Authorize func(ctx context.Context, action, arn string) error
+
 	// Endpoint returns the host of an API's default endpoint, with a port unless it is 443:
 	// exports and SDKs name it. nil gives the service's own names.
 	Endpoint func(api, region string) string

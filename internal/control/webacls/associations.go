@@ -50,8 +50,20 @@ func stagesOf(ctx context.Context, tx *store.Tx, acl string) ([]string, error) {
 	return arns, nil
 }
 
+// maySetWebACL refuses callers who may not say what a stage is behind: whoever may manage web
+// ACLs may not therefore open every stage (wafv2, section 7.1).
+func (s *WebACLs) maySetWebACL(ctx context.Context, stage string) error {
+	if s.Authorize == nil {
+		return nil
+	}
+	return s.Authorize(ctx, "apigateway:SetWebACL", stage)
+}
+
 // AssociateWebACL puts a stage behind a web ACL, instead of the one that it was behind.
 func (s *WebACLs) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACLInput) (*wafv2.AssociateWebACLOutput, error) {
+	if err := s.maySetWebACL(ctx, *in.ResourceArn); err != nil {
+		return nil, err
+	}
 	return update(ctx, s, func(tx *store.Tx) (*wafv2.AssociateWebACLOutput, error) {
 		acl, err := acls.byARN(ctx, tx, *in.WebACLArn)
 		if err != nil {
@@ -68,6 +80,9 @@ func (s *WebACLs) AssociateWebACL(ctx context.Context, in *wafv2.AssociateWebACL
 
 // DisassociateWebACL takes a stage out from behind its web ACL, if it has one.
 func (s *WebACLs) DisassociateWebACL(ctx context.Context, in *wafv2.DisassociateWebACLInput) (*wafv2.DisassociateWebACLOutput, error) {
+	if err := s.maySetWebACL(ctx, *in.ResourceArn); err != nil {
+		return nil, err
+	}
 	return update(ctx, s, func(tx *store.Tx) (*wafv2.DisassociateWebACLOutput, error) {
 		st, err := stage(ctx, tx, *in.ResourceArn)
 		if err != nil || st.Value.WebACLARN == "" {

@@ -40,6 +40,9 @@ type WebACLs struct {
 	Traffic Traffic
 	// LogsTo reports whether anything is written for a log destination; nil means yes.
 	LogsTo func(destination string) bool
+	// Authorize asks for an action beside that of the call itself, on a resource's ARN; the
+	// error is the denial. nil allows all.
+	Authorize func(ctx context.Context, action, arn string) error
 	// Log is told of what is stored and not done; nil discards.
 	Log *slog.Logger
 	// Now returns the time; nil means time.Now.

@@ -1,0 +1,87 @@
+package server_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway"
+	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	"github.com/aws/aws-sdk-go-v2/service/wafv2"
+
+	"gatehouse/internal/server/servertest"
+)
+
+// TestActionsBesideTheCall: what opens an API needs an action of its own beside that of the call
+// that does it, in whatever way it is done.
+func TestActionsBesideTheCall(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	a.mock(a.resource("/x"), "GET", `{"statusCode": 200}`, "")
+	a.deploy("prod")
+	const policy = `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"*"}]}`
+	update := func(c *apigateway.Client, op types.Op) error {
+		o := types.PatchOperation{Op: op, Path: aws.String("/policy")}
+		if op == types.OpReplace {
+			o.Value = aws.String(policy)
+		}
+		_, err := c.UpdateRestApi(t.Context(), &apigateway.UpdateRestApiInput{RestApiId: a.id, PatchOperations: []types.PatchOperation{o}})
+		return err
+	}
+	if err := update(a.c, types.OpReplace); err != nil {
+		t.Fatal(err)
+	}
+	const head, tail = `{"openapi":"3.0.1","info":{"title":"t","version":"1"},"paths":{}`, `}`
+	with := []byte(head + `,"x-amazon-apigateway-policy":` + policy + tail)
+	verbs := []string{"apigateway:GET", "apigateway:POST", "apigateway:PUT", "apigateway:PATCH", "apigateway:DELETE", "wafv2:*"}
+	build := g.AWSWith(userWith(t, g, "builder", verbs...))
+	manage := g.AWSWith(userWith(t, g, "manager", append(verbs, "apigateway:UpdateRestApiPolicy", "apigateway:SetWebACL")...))
+	stage := aws.String("arn:aws:apigateway:us-east-1::/restapis/" + *a.id + "/stages/prod")
+	for _, tt := range []struct {
+		name, action string
+		call         func(c *apigateway.Client, w *wafv2.Client) error
+	}{
+		{"CreateRestApi", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error {
+			_, err := c.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String("n"), Policy: aws.String(policy)})
+			return err
+		}},
+		{"CreateRestApi of a clone", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error {
+			_, err := c.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String("n"), CloneFrom: a.id})
+			return err
+		}},
+		{"UpdateRestApi", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error { return update(c, types.OpReplace) }},
+		{"ImportRestApi", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error {
+			_, err := c.ImportRestApi(t.Context(), &apigateway.ImportRestApiInput{Body: with})
+			return err
+		}},
+		{"PutRestApi", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error {
+			_, err := c.PutRestApi(t.Context(), &apigateway.PutRestApiInput{RestApiId: a.id, Mode: types.PutModeMerge, Body: with})
+			return err
+		}},
+		{"PutRestApi that overwrites", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error {
+			_, err := c.PutRestApi(t.Context(), &apigateway.PutRestApiInput{RestApiId: a.id, Mode: types.PutModeOverwrite, Body: []byte(head + tail)})
+			return err
+		}},
+		{"UpdateRestApi that removes", "UpdateRestApiPolicy", func(c *apigateway.Client, _ *wafv2.Client) error { return update(c, types.OpRemove) }},
+		{"DisassociateWebACL", "SetWebACL", func(_ *apigateway.Client, w *wafv2.Client) error {
+			_, err := w.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: stage})
+			return err
+		}},
+	} {
+		err := tt.call(apigateway.NewFromConfig(build), wafv2.NewFromConfig(build))
+		if err == nil || !strings.Contains(err.Error(), "apigateway:"+tt.action) {
+			t.Errorf("%s without the right: got %v, want a denial of apigateway:%s", tt.name, err, tt.action)
+		}
+		if err := tt.call(apigateway.NewFromConfig(manage), wafv2.NewFromConfig(manage)); err != nil {
+			t.Errorf("%s with the right: %v", tt.name, err)
+		}
+	}
+	// What changes nothing about the policy needs no more than before.
+	c := apigateway.NewFromConfig(build)
+	if _, err := c.PutRestApi(t.Context(), &apigateway.PutRestApiInput{RestApiId: a.id, Mode: types.PutModeMerge, Body: []byte(head + tail)}); err != nil {
+		t.Errorf("a document without a policy: %v", err)
+	}
+	if _, err := c.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String("n")}); err != nil {
+		t.Errorf("an API without a policy: %v", err)
+	}
+}
