@@ -68,14 +68,19 @@ func (m inputMembers) first(otherwise string, names ...string) string {
 // canonicalPath is the path of a call with its labels escaped in one way, whatever way
 // the client chose: a policy cannot be evaded by writing a letter as an escape.
 // "/tags/{resource_arn}" has the colons and slashes of its ARN escaped, as in the API
-// Gateway guide's examples of policies.
+// Gateway guide's examples of policies. Names of domains have no case, and are written in
+// lower case as they are kept.
 func canonicalPath(op *schema.Operation, labels map[string]string) string {
 	path, _, _ := strings.Cut(op.URI, "?")
 	parts := strings.Split(path, "/")
 	for i, part := range parts {
 		if label, ok := strings.CutPrefix(part, "{"); ok {
 			label = strings.TrimSuffix(strings.TrimSuffix(label, "}"), "+")
-			parts[i] = strings.ReplaceAll(url.QueryEscape(labels[label]), "+", "%20")
+			value := labels[label]
+			if label == "domain_name" || label == "domainName" { // versions 1 and 2
+				value = strings.ToLower(value)
+			}
+			parts[i] = strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 		}
 	}
 	return strings.Join(parts, "/")

@@ -5,8 +5,11 @@ import (
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	"github.com/aws/aws-sdk-go-v2/service/apigatewayv2"
+	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 
 	"gatehouse/internal/server/servertest"
@@ -83,5 +86,32 @@ func TestActionsBesideTheCall(t *testing.T) {
 	}
 	if _, err := c.CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String("n")}); err != nil {
 		t.Errorf("an API without a policy: %v", err)
+	}
+}
+
+// A domain name has no case: what a policy denies about it is not done under another spelling.
+func TestDenialsOfDomainNamesHaveNoCase(t *testing.T) {
+	g := servertest.Start(t, nil)
+	cert, err := acm.NewFromConfig(g.AWS(t)).RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: aws.String("guarded.example.com")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := apigateway.NewFromConfig(g.AWS(t)).CreateDomainName(t.Context(), &apigateway.CreateDomainNameInput{DomainName: aws.String("guarded.example.com"), RegionalCertificateArn: cert.CertificateArn,
+		EndpointConfiguration: &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypeRegional}}}); err != nil {
+		t.Fatal(err)
+	}
+	id, secret := userWith(t, g, "developer", "apigateway:*")
+	if _, err := iam.NewFromConfig(g.AWS(t)).PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("developer"), PolicyName: aws.String("guard"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"apigateway:*","Resource":"arn:aws:apigateway:us-east-1::/domainnames/guarded.example.com*"}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	c, v2 := apigateway.NewFromConfig(g.AWSWith(id, secret)), apigatewayv2.NewFromConfig(g.AWSWith(id, secret))
+	for _, name := range []string{"guarded.example.com", "GUARDED.example.com", "guarded.example.COM"} {
+		if _, err := c.GetDomainName(t.Context(), &apigateway.GetDomainNameInput{DomainName: &name}); err == nil || !strings.Contains(err.Error(), "explicit deny") {
+			t.Errorf("%s: got %v, want an explicit deny", name, err)
+		}
+		if _, err := v2.GetApiMappings(t.Context(), &apigatewayv2.GetApiMappingsInput{DomainName: &name}); err == nil || !strings.Contains(err.Error(), "explicit deny") {
+			t.Errorf("%s in version 2: got %v, want an explicit deny", name, err)
+		}
 	}
 }
