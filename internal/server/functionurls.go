@@ -30,7 +30,8 @@ func (s *Server) front() message.Handler { return &frontDoor{s.functionURLs, s.g
 
 // Serve implements message.Handler.
 func (f *frontDoor) Serve(ctx context.Context, req *message.Request, w message.Writer) {
-	if id, region, ok := f.urls.Split(req.Host); ok {
+	// A VPC endpoint leads to private APIs alone: nobody would ask its policy about a function.
+	if id, region, ok := f.urls.Split(req.Host); ok && req.Conn.Endpoint == "" {
 		f.urls.Serve(ctx, id, region, req, w)
 		return
 	}
