@@ -43,16 +43,11 @@ func (s *Server) openCertificates() error {
 
 // acmeWeb is the HTTP client for the ACME server: by the egress policy, without a proxy.
 func (s *Server) acmeWeb(caFile string) (*http.Client, error) {
-	t := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		text, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, err
-		}
-		if t.RootCAs = x509.NewCertPool(); !t.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("%s holds no certificate", caFile)
-		}
+	roots, err := acmeRoots(caFile)
+	if err != nil {
+		return nil, err
 	}
+	t := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: roots}
 	egress := s.egress()
 	dialer := &net.Dialer{Timeout: 10 * time.Second, Control: func(network, address string, _ syscall.RawConn) error {
 		addr, err := netip.ParseAddrPort(address)
@@ -65,6 +60,22 @@ func (s *Server) acmeWeb(caFile string) (*http.Client, error) {
 		DialContext: dialer.DialContext, TLSClientConfig: t, ForceAttemptHTTP2: true, TLSHandshakeTimeout: 10 * time.Second,
 		IdleConnTimeout: 30 * time.Second, ResponseHeaderTimeout: 30 * time.Second,
 	}}, nil
+}
+
+// acmeRoots reads what the ACME server's certificate may chain to; nil are the system's.
+func acmeRoots(caFile string) (*x509.CertPool, error) {
+	if caFile == "" {
+		return nil, nil
+	}
+	text, err := os.ReadFile(caFile)
+	if err != nil {
+		return nil, err
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("%s holds no certificate", caFile)
+	}
+	return roots, nil
 }
 
 // acmeIssuer is an ACME client as what ACM issues with.

@@ -15,6 +15,7 @@ import (
 	"gatehouse/internal/config"
 	"gatehouse/internal/plan"
 	"gatehouse/internal/store"
+	"gatehouse/internal/trust/backendtls"
 )
 
 // Check does what start-up does on a copy of the data and reports every problem it finds to
@@ -31,10 +32,14 @@ func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 		}
 	}
 	checkPorts(c, report)
+	named := checkNamed(ctx, c, report)
+	if named.firewall != nil {
+		defer named.firewall.close()
+	}
 	if c.Store != "" {
-		checkDatabase(ctx, c, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile}, report, warn)
+		checkDatabase(ctx, c, store.Options{Dir: c.Data, URL: c.Store.Reveal(), KeyFile: c.KeyFile}, named, report, warn)
 	} else if checkFolder(c, report) {
-		checkCopy(ctx, c, report, warn)
+		checkCopy(ctx, c, named, report, warn)
 	}
 	if found > 0 {
 		return fmt.Errorf("%d problems", found)
@@ -64,6 +69,29 @@ func checkPorts(c *config.Config, report func(string, error)) {
 	}
 }
 
+// A named is what the configuration names and compiling needs: nil is what could not be read.
+type named struct {
+	firewall *firewallParts
+	roots    *backendtls.Roots // also nil for the system's
+}
+
+// checkNamed reads the files and profiles that the configuration names, with or without data:
+// before the first start above all.
+func checkNamed(ctx context.Context, c *config.Config, report func(string, error)) (n named) {
+	var err error
+	n.firewall, err = newFirewallParts(c.Firewall, nil, nil)
+	report("firewall", err)
+	n.roots, err = backendRoots(c.Backends)
+	report("backends", err)
+	_, err = functionRoutes(ctx, c.Functions.Routes)
+	report("functions", err)
+	if c.ACME.Directory != "" {
+		_, err = acmeRoots(c.ACME.CAFile)
+		report("acme", err)
+	}
+	return n
+}
+
 // checkFolder looks at the data folder, and reports whether it holds a database.
 func checkFolder(c *config.Config, report func(string, error)) bool {
 	place := "data folder " + c.Data
@@ -89,7 +117,7 @@ func checkFolder(c *config.Config, report func(string, error)) bool {
 }
 
 // checkCopy opens a copy of the database: opening the real one would migrate it.
-func checkCopy(ctx context.Context, c *config.Config, report func(string, error), warn func(string)) {
+func checkCopy(ctx context.Context, c *config.Config, n named, report func(string, error), warn func(string)) {
 	dir, err := os.MkdirTemp("", "gatehouse-check-")
 	if err != nil {
 		report("temporary folder", err)
@@ -106,7 +134,7 @@ func checkCopy(ctx context.Context, c *config.Config, report func(string, error)
 		report("sealing key "+c.Key(), err)
 		return
 	}
-	checkDatabase(ctx, c, store.Options{Dir: dir}, report, warn)
+	checkDatabase(ctx, c, store.Options{Dir: dir}, n, report, warn)
 }
 
 func copyFile(from, to string) error {
@@ -123,8 +151,8 @@ func copyFile(from, to string) error {
 	return errors.Join(err, out.Close())
 }
 
-// checkDatabase opens a database and compiles everything in it.
-func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, report func(string, error), warn func(string)) {
+// checkDatabase opens a database and compiles everything in it, when n has what that needs.
+func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, n named, report func(string, error), warn func(string)) {
 	place := "store in " + c.Data
 	st, err := store.Open(ctx, opts)
 	if err != nil {
@@ -142,19 +170,11 @@ func checkDatabase(ctx context.Context, c *config.Config, opts store.Options, re
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	parts, err := newFirewallParts(c.Firewall, nil, nil)
-	if err != nil {
-		report("firewall", err)
-		return
-	}
-	defer parts.close()
-	roots, err := backendRoots(c.Backends)
-	if err != nil {
-		report("backends", err)
+	if n.firewall == nil {
 		return
 	}
 	var compiled *plan.Plan
-	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: parts.compiler(), BackendRoots: roots, Publish: func(p *plan.Plan) { compiled = p }}
+	compiler := &compile.Compiler{Store: st, Suffix: c.DomainSuffix, Firewall: n.firewall.compiler(), BackendRoots: n.roots, Publish: func(p *plan.Plan) { compiled = p }}
 	problems, err := compiler.Once(ctx)
 	report(place, err)
 	for _, p := range problems {

@@ -23,6 +23,7 @@ import (
 	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/control/objects"
+	"gatehouse/internal/invoke/remote"
 	"gatehouse/internal/logstore"
 	"gatehouse/internal/runtime"
 )
@@ -56,9 +57,11 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if s.remote, err = s.functionRoutes(ctx); err != nil {
+	routes, err := functionRoutes(ctx, s.config.Functions.Routes)
+	if err != nil {
 		return err
 	}
+	s.remote = remote.New(routes, remote.Options{Control: s.egress()})
 	data, err := filepath.Abs(s.config.Data) // sandboxes have another working folder
 	if err != nil {
 		return err

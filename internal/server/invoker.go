@@ -14,6 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/config"
 	"gatehouse/internal/control/functions"
 	"gatehouse/internal/control/identities"
 	"gatehouse/internal/invoke"
@@ -40,10 +41,10 @@ func (s *Server) Invoker() invoke.Invoker {
 	return &invoker{functions: s.functions, identities: s.identities, remote: s.remote}
 }
 
-// functionRoutes are the configured routes of functions that run elsewhere.
-func (s *Server) functionRoutes(ctx context.Context) (*remote.Router, error) {
-	var routes []remote.Route
-	for i, r := range s.config.Functions.Routes {
+// functionRoutes makes the configured routes of functions that run elsewhere, with the keys of
+// their profiles.
+func functionRoutes(ctx context.Context, configured []config.FunctionRoute) (routes []remote.Route, err error) {
+	for i, r := range configured {
 		to := remote.Route{Function: r.Function, Lambda: r.Lambda, Region: r.Region, HTTP: r.HTTP}
 		switch {
 		case r.Lambda == "":
@@ -62,7 +63,7 @@ func (s *Server) functionRoutes(ctx context.Context) (*remote.Router, error) {
 		}
 		routes = append(routes, to)
 	}
-	return remote.New(routes, remote.Options{Control: s.egress()}), nil
+	return routes, nil
 }
 
 // Invoke implements invoke.Invoker.
