@@ -73,7 +73,7 @@ func parse(fs *flag.FlagSet, args []string) (words []string, err error) {
 
 // printDecision tells a person about one request.
 func printDecision(w io.Writer, d *server.Explained) {
-	fmt.Fprintf(w, "%s  %s %s%s\n", d.Time.Format(time.RFC3339Nano), d.Method, d.Host, d.Path)
+	fmt.Fprintf(w, "%s  %s %s%s\n", d.Time.UTC().Format("2006-01-02T15:04:05.000Z"), d.Method, d.Host, d.Path)
 	line := func(name, format string, args ...any) {
 		fmt.Fprintf(w, "  %-12s %s\n", name, fmt.Sprintf(format, args...))
 	}

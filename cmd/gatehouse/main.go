@@ -41,7 +41,7 @@ var commands = []command{
 	{"env", "print export lines that point AWS clients here", env},
 	{"import", "take over APIs from OpenAPI documents or a live account", importAPIs},
 	{"backup", "write a backup of the store to a file", backup},
-	{"restore", "fill an empty data folder from a backup", restore},
+	{"restore", "replace everything that a running server holds by a backup", restore},
 	{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},
 	{"client-certificate", "rotate the certificate that a stage presents to backends, or show what is published of it", clientCertificate},
 	{"explain", "say how a recent request was answered, and why", explain},
