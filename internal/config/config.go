@@ -62,9 +62,11 @@ type Config struct {
 	// first start with mode 0600. Default: sealing.key in the data folder.
 	KeyFile string `yaml:"key-file" env:"KEY_FILE" flag:"key-file" usage:"file of the sealing key"`
 
-	// RootAccessKeyID and RootSecretAccessKey are the root credentials; empty means
-	// those made at the first start.
-	RootAccessKeyID     string `yaml:"root-access-key-id" env:"ROOT_ACCESS_KEY_ID"`
+	// RootAccessKeyID is the id of the root credentials. Default: those made at the first
+	// start.
+	RootAccessKeyID string `yaml:"root-access-key-id" env:"ROOT_ACCESS_KEY_ID"`
+
+	// RootSecretAccessKey is the secret that goes with root-access-key-id.
 	RootSecretAccessKey Secret `yaml:"root-secret-access-key" env:"ROOT_SECRET_ACCESS_KEY"`
 
 	// ControlInvoke says whether APIs can be invoked through the control port:
@@ -176,13 +178,19 @@ type AWS struct {
 	// s3 among them, and AWS for all others.
 	Endpoints map[string]string `yaml:"endpoints"`
 
-	// Profile, or AccessKeyID with SecretAccessKey and SessionToken, are keys of AWS with
-	// which the roles of integrations are assumed there, for calls to AWS's own endpoints.
-	// Default: what AWS's usual chain of credentials finds.
-	Profile         string `yaml:"profile" env:"AWS_INTEGRATIONS_PROFILE"`
-	AccessKeyID     string `yaml:"access-key-id"`
+	// Profile names the profile in AWS's configuration files, with whose keys the roles of integrations
+	// are assumed at AWS, for calls to AWS's own endpoints. Default: what AWS's usual chain
+	// of credentials finds.
+	Profile string `yaml:"profile" env:"AWS_INTEGRATIONS_PROFILE"`
+
+	// AccessKeyID is the id of such keys, instead of a profile.
+	AccessKeyID string `yaml:"access-key-id"`
+
+	// SecretAccessKey is the secret that goes with access-key-id.
 	SecretAccessKey Secret `yaml:"secret-access-key"`
-	SessionToken    Secret `yaml:"session-token"`
+
+	// SessionToken goes with keys that are temporary. Default: none.
+	SessionToken Secret `yaml:"session-token"`
 }
 
 // Functions says how Lambda functions are run.
@@ -244,9 +252,11 @@ type ACME struct {
 	// system's.
 	CAFile string `yaml:"ca-file" env:"ACME_CA_FILE"`
 
-	// KeyID and MACKey bind the account to one at the server's operator (external account
-	// binding). MACKey is base64url. Default: none.
-	KeyID  string `yaml:"key-id" env:"ACME_KEY_ID"`
+	// KeyID binds the account to one at the server's operator (external account binding).
+	// Default: none.
+	KeyID string `yaml:"key-id" env:"ACME_KEY_ID"`
+
+	// MACKey is the key that goes with key-id, in base64url.
 	MACKey Secret `yaml:"mac-key" env:"ACME_MAC_KEY"`
 }
 
@@ -254,10 +264,13 @@ type ACME struct {
 // not there are refused, and managed groups without lists are not offered. All files are
 // read when Gatehouse starts.
 type Firewall struct {
-	// Countries and Systems are databases in MaxMind's format: of countries or cities,
-	// and of autonomous systems. Both or none. Default: none.
+	// Countries is a database of countries or cities in MaxMind's format; it needs systems
+	// beside it. Default: none.
 	Countries string `yaml:"countries" env:"FIREWALL_COUNTRIES"`
-	Systems   string `yaml:"systems" env:"FIREWALL_SYSTEMS"`
+
+	// Systems is a database of autonomous systems in MaxMind's format; it needs countries
+	// beside it. Default: none.
+	Systems string `yaml:"systems" env:"FIREWALL_SYSTEMS"`
 
 	// Reputation, Reconnaissance and DDoS are lists of networks for
 	// AWSManagedRulesAmazonIpReputationList: text files with one CIDR or address in a line,
