@@ -161,8 +161,9 @@ func (x *exchange) appendCacheKey(b []byte, c *plan.Caching) []byte {
 		b = appendPart(b, p.Name)
 		switch {
 		case p.Mapped != nil:
-			v, _ := x.mappedValue(p.Mapped)
-			b = appendPart(b, v)
+			if v, ok := x.mappedValue(p.Mapped); ok {
+				b = appendPart(b, v)
+			}
 		case p.Of.Place == expression.Path:
 			v, _ := x.params.Get(p.Of.Name)
 			b = appendPart(b, v)
