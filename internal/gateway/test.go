@@ -62,6 +62,7 @@ func (g *Gateway) Test(ctx context.Context, t *Test) *TestResult {
 		ContentLength: int64(len(t.Body)), Body: bytes.NewReader(t.Body), Received: g.now(),
 		Conn: &message.Conn{Listener: message.ControlListener, Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)},
 	}
+	dropReserved(&req.Header) // a test verifies no client certificate either
 	w := &testWriter{}
 	x := &exchange{test: true}
 	x.begin(g, g.plan.Load(), req, w, entry{})

@@ -56,6 +56,7 @@ func (g *Gateway) TestAuthorizer(ctx context.Context, t *AuthorizerTest) *Author
 		ContentLength: int64(len(t.Body)), Body: bytes.NewReader(t.Body), Received: g.now(),
 		Conn: &message.Conn{Listener: message.ControlListener, Remote: netip.AddrPortFrom(netip.IPv4Unspecified(), 0)},
 	}
+	dropReserved(&req.Header) // a test verifies no client certificate either
 	x := &exchange{test: true, testContext: t.Context}
 	x.begin(g, g.plan.Load(), req, &testWriter{}, entry{})
 	defer x.end()
