@@ -161,9 +161,8 @@ func (x *exchange) appendCacheKey(b []byte, c *plan.Caching) []byte {
 		b = appendPart(b, p.Name)
 		switch {
 		case p.Mapped != nil:
-			if v, ok := x.mappedValue(p.Mapped); ok {
-				b = appendPart(b, v)
-			}
+			v, _ := x.mappedValue(p.Mapped)
+			b = appendPart(b, v)
 		case p.Of.Place == expression.Path:
 			v, _ := x.params.Get(p.Of.Name)
 			b = appendPart(b, v)

@@ -103,7 +103,7 @@ func TestCacheKeysOfMappings(t *testing.T) {
 			}
 		}
 	}
-	for _, c := range []struct{ body, want string }{{`{"name":"a"}`, "1"}, {`{"name":"b"}`, "2"}, {`{"name":"a","x":1}`, "1"}, {`{}`, "3"}, {``, "3"}, {`{"name":""}`, "4"}} {
+	for _, c := range []struct{ body, want string }{{`{"name":"a"}`, "1"}, {`{"name":"b"}`, "2"}, {`{"name":"a","x":1}`, "1"}, {`{}`, "3"}, {``, "3"}} {
 		if a := b.do(t, "POST", "/prod/x", c.body); a.String() != "200  "+c.want {
 			t.Errorf("%q: %s, want %s", c.body, a, c.want)
 		}
