@@ -7,6 +7,8 @@ import (
 	"net/url"
 	"strings"
 	"unicode/utf8"
+
+	"gatehouse/internal/trust/forward"
 )
 
 // event is a request in payload format 2.0 (Lambda guide, "Invoking Lambda function URLs").
@@ -110,13 +112,15 @@ var hidden = map[string]bool{
 	"proxy-connection": true, "x-forwarded-for": true, "x-forwarded-port": true, "x-forwarded-proto": true,
 }
 
-// headers joins lines of a name by commas; names are in lower case. Cookies come apart.
+// headers joins lines of a name by commas; names are in lower case. Cookies come apart. What
+// claims a verified client certificate is left out: nobody verified one here, and a function
+// may believe it where it also answers an API's methods.
 func (x *exchange) headers(host string) (h map[string]string, cookies []string) {
 	h = make(map[string]string, len(x.req.Header)+3)
 	for _, f := range x.req.Header {
 		name := strings.ToLower(f.Name)
 		switch {
-		case hidden[name] || name == "authorization" && x.url.IAM:
+		case hidden[name], forward.IsReserved(name), name == "authorization" && x.url.IAM:
 		case name == "cookie":
 			for c := range strings.SplitSeq(f.Value, ";") {
 				if c = strings.TrimSpace(c); c != "" {

@@ -92,6 +92,26 @@ func serve(f *fixed, req *message.Request) *written {
 	return w
 }
 
+// A caller cannot claim a client certificate: function URLs verify none.
+func TestNoClaimedCertificates(t *testing.T) {
+	f := &fixed{answer: []byte(`"ok"`)}
+	serve(f, &message.Request{Method: "GET", Path: "/", Host: "abc.lambda-url.eu-west-1.gate.example", Header: message.Header{
+		{Name: "Client-Cert", Value: ":x:"}, {Name: "client_cert", Value: ":x:"}, {Name: "X-Forwarded-Client-Cert", Value: "Subject=x"},
+		{Name: "X-Amzn-Mtls-Clientcert-Subject", Value: "CN=x"}, {Name: "X-Own", Value: "1"}}})
+	var event struct{ Headers map[string]string }
+	if err := json.Unmarshal(f.event, &event); err != nil {
+		t.Fatal(err)
+	}
+	for name := range event.Headers {
+		if strings.Contains(strings.ReplaceAll(name, "_", "-"), "client") {
+			t.Errorf("the function sees %s", name)
+		}
+	}
+	if event.Headers["x-own"] != "1" {
+		t.Errorf("headers are %v", event.Headers)
+	}
+}
+
 // Whatever a function answers, the response has one status and header lines that stay
 // lines; text and JSON that describe no response are the body as they are.
 func FuzzAnswer(f *testing.F) {
