@@ -18,10 +18,15 @@ func dropReserved(h *message.Header) {
 	}
 }
 
+// forwardsCertificate reports whether backends are told of the request's certificate.
+func (x *exchange) forwardsCertificate() bool {
+	return x.domain != nil && x.domain.Forward != "" && x.client != nil && x.client.Path != nil
+}
+
 // addClientCertificate hands the verified certificate on in the form that the domain's tag
 // gatehouse:forward-client-cert names.
 func (x *exchange) addClientCertificate(req *upstream.Request) {
-	if x.domain == nil || x.domain.Forward == "" || x.client == nil || x.client.Path == nil {
+	if !x.forwardsCertificate() {
 		return
 	}
 	format := x.domain.Forward

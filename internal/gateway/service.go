@@ -200,6 +200,9 @@ func (x *exchange) serviceKey(ctx context.Context, s *plan.Service) (sigv4.Signi
 		if x.caller == nil {
 			return sigv4.SigningKey{}, misconfigured("caller-unsigned", "Credentials of the caller are to be used, and the request is not signed")
 		}
+		if x.test {
+			return sigv4.SigningKey{}, misconfigured("caller-untold", "Credentials of the caller are to be used, and a test has none of its caller's keys to sign with")
+		}
 		if s.AWS {
 			return sigv4.SigningKey{}, misconfigured("caller-unknown", "Credentials of the caller are Gatehouse's, which AWS does not know")
 		}
@@ -342,13 +345,18 @@ func wrapAnswer(action string, data []byte, requestID string) []byte {
 }
 
 // appendCaller adds who called to a key of the response cache where the integration is called
-// with the caller's credentials: what one may see, another may not.
+// with the caller's credentials, or is told of the client's certificate: what one may see,
+// another may not.
 func (x *exchange) appendCaller(key []byte) []byte {
 	i := x.method.Integration
 	asCaller := i.Service != nil && i.Service.Credentials == invoke.CallerCredentials ||
 		i.Function != nil && i.Function.Credentials == invoke.CallerCredentials
-	if !asCaller || x.caller == nil {
-		return key
+	if asCaller && x.caller != nil {
+		key = append(append(key, 0), x.accessKey...) // sessions of one role may be limited differently
 	}
-	return append(append(key, 0), x.accessKey...) // sessions of one role may be limited differently
+	if x.forwardsCertificate() {
+		fingerprint := sha256.Sum256(x.client.Leaf.Raw)
+		key = append(append(append(key, 0), x.domain.Forward...), fingerprint[:]...)
+	}
+	return key
 }
