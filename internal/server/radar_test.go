@@ -45,9 +45,9 @@ func TestRadar(t *testing.T) {
 		return out.Items
 	}
 	items := read("")
-	find := func(use, holder string) *server.Expiring {
+	find := func(use, holder, subject string) *server.Expiring {
 		for i := range items {
-			if items[i].Use == use && items[i].Holder == holder {
+			if items[i].Use == use && items[i].Holder == holder && (subject == "" || items[i].Subject == subject) {
 				return &items[i]
 			}
 		}
@@ -67,7 +67,7 @@ func TestRadar(t *testing.T) {
 		{"backend", *made.ClientCertificateId, "", 364, 367, ""},
 		{"crl", d.name, "s3://" + d.bucket + "/ca.crl", 0, 1, "automatic"},
 	} {
-		e := find(c.use, c.holder)
+		e := find(c.use, c.holder, c.subject)
 		if (c.subject != "" && e.Subject != c.subject) || e.DaysLeft < c.from || e.DaysLeft > c.to || e.Renewal != c.renewal || time.Until(e.NotAfter) < 0 {
 			t.Errorf("%s of %s: %+v, want %s with %v to %v days left, renewal %q", c.use, c.holder, e, c.subject, c.from, c.to, c.renewal)
 		}
