@@ -69,6 +69,9 @@ func launch(spec *launchSpec) error {
 		return err
 	}
 	if spec.Contained {
+		if err := leaveKeyring(); err != nil {
+			return err
+		}
 		if err := dropPrivileges(); err != nil {
 			return err
 		}
@@ -81,6 +84,22 @@ func launch(spec *launchSpec) error {
 		return fmt.Errorf("closing files: %w", err)
 	}
 	return syscall.Exec(spec.Program.Path, spec.Program.Args, spec.Program.Env)
+}
+
+// leaveKeyring exchanges the session keyring, which is inherited from the server and may
+// hold keys of whoever started it, for an empty one. A session keyring belongs to a thread
+// (keyrings(7)), so this is for the thread that becomes the program. Where keyrings are
+// not to be had or are forbidden, functions have none either.
+func leaveKeyring() error {
+	// Null makes one without a name, which nobody can join (keyctl(2)).
+	_, _, err := unix.Syscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0)
+	switch err {
+	case 0, unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP:
+		return nil
+	case unix.EDQUOT:
+		return fmt.Errorf("leaving the session keyring: %w: the server's user has kernel.keys.maxkeys keys", err)
+	}
+	return fmt.Errorf("leaving the session keyring: %w", err)
 }
 
 // dropPrivileges gives up every capability for good and lets Landlock watch over what

@@ -93,9 +93,6 @@ func (s *sandboxInit) begin() error {
 		return fmt.Errorf("opening the binary: %w", err)
 	}
 	if s.spec.Contained {
-		if err := leaveKeyring(); err != nil {
-			return err
-		}
 		if err := makeRoot(&s.spec); err != nil {
 			return err
 		}
@@ -107,19 +104,6 @@ func (s *sandboxInit) begin() error {
 		return err
 	}
 	return nil
-}
-
-// leaveKeyring exchanges the session keyring, which is inherited from the server and may
-// hold keys of whoever started it, for an empty one. Where keyrings are not to be had or
-// are forbidden, functions have none either.
-func leaveKeyring() error {
-	// Null makes one without a name, which nobody can join (keyctl(2)).
-	_, _, err := unix.Syscall(unix.SYS_KEYCTL, unix.KEYCTL_JOIN_SESSION_KEYRING, 0, 0)
-	switch err {
-	case 0, unix.ENOSYS, unix.EPERM, unix.EACCES, unix.EOPNOTSUPP:
-		return nil
-	}
-	return fmt.Errorf("leaving the session keyring: %w", err)
 }
 
 // handOver makes the listeners and sends them to the server.
