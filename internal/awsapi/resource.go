@@ -26,7 +26,7 @@ func (x *exchange) accesses(in any) []Access {
 		case "Invoke", "InvokeAsync", "InvokeWithResponseStream":
 			a.Action = "lambda:InvokeFunction"
 		}
-		a.Resource = lambdaResource(x.call, members)
+		a.Resource = lambdaResource(x.call, op.Name, members)
 	case "iam":
 		a.Resource = iamResource(x.call, members)
 	case "sts":
@@ -40,7 +40,18 @@ func (x *exchange) accesses(in any) []Access {
 	case "tagging":
 		a.Action = "tag:" + op.Name
 	}
+	a.Resource = OfPartition(a.Resource)
 	return []Access{a}
+}
+
+// OfPartition writes an ARN with the one partition that there is here. Operations do not
+// look at it, so a policy must not either.
+func OfPartition(arn string) string {
+	rest, ok := strings.CutPrefix(arn, "arn:")
+	if _, rest, ok = strings.Cut(rest, ":"); !ok || !strings.HasPrefix(arn, "arn:") {
+		return arn
+	}
+	return "arn:aws:" + rest
 }
 
 // inputMembers reads text members of an input by name.
@@ -54,6 +65,9 @@ func (m inputMembers) text(name string) string {
 	}
 	return ""
 }
+
+// has reports whether inputs of the operation can have the member called name.
+func (m inputMembers) has(name string) bool { return m.v.FieldByName(name).IsValid() }
 
 // first returns the first of the members that is there, else the given text.
 func (m inputMembers) first(otherwise string, names ...string) string {
@@ -77,43 +91,16 @@ func canonicalPath(op *schema.Operation, labels map[string]string) string {
 		if label, ok := strings.CutPrefix(part, "{"); ok {
 			label = strings.TrimSuffix(strings.TrimSuffix(label, "}"), "+")
 			value := labels[label]
-			if label == "domain_name" || label == "domainName" { // versions 1 and 2
+			switch label {
+			case "domain_name", "domainName": // versions 1 and 2
 				value = strings.ToLower(value)
+			case "resource_arn", "resource-arn":
+				value = OfPartition(value)
 			}
 			parts[i] = strings.ReplaceAll(url.QueryEscape(value), "+", "%20")
 		}
 	}
 	return strings.Join(parts, "/")
-}
-
-// lambdaResource accepts a function by name, by ARN, by "account:function:name", each
-// with or without ":qualifier".
-func lambdaResource(c *Call, m inputMembers) string {
-	if layer := m.text("LayerName"); layer != "" {
-		return completeARN(layer, "arn:aws:lambda:"+c.Region+":"+c.Account+":layer:")
-	}
-	if arn := m.first("", "Resource", "Arn"); arn != "" {
-		return arn
-	}
-	name := m.text("FunctionName")
-	if name == "" {
-		return "*"
-	}
-	if i := strings.LastIndex(name, "function:"); i >= 0 && !strings.HasPrefix(name, "arn:") {
-		name = name[i+len("function:"):]
-	}
-	name = completeARN(name, "arn:aws:lambda:"+c.Region+":"+c.Account+":function:")
-	if q := m.text("Qualifier"); q != "" && strings.Count(name, ":") == 6 {
-		name += ":" + q
-	}
-	return name
-}
-
-func completeARN(name, prefix string) string {
-	if strings.HasPrefix(name, "arn:") {
-		return name
-	}
-	return prefix + name
 }
 
 // iamResource names the entity without its path, which the input does not have: an
@@ -126,43 +113,4 @@ func iamResource(c *Call, m inputMembers) string {
 		}
 	}
 	return m.first("*", "PolicyArn", "PolicySourceArn")
-}
-
-// wafResource builds the ARN from scope, name and id, or takes the one that is given.
-// A Create has no id yet and is judged by "*" in its place.
-func wafResource(c *Call, operation string, m inputMembers) string {
-	if arn := m.first("", "WebACLArn", "ResourceARN", "ResourceArn", "WebACLArn"); arn != "" {
-		return arn
-	}
-	kind := ""
-	for _, k := range [][2]string{{"IPSet", "ipset"}, {"RegexPatternSet", "regexpatternset"}, {"RuleGroup", "rulegroup"}, {"WebACL", "webacl"}, {"ManagedRuleSet", "managedruleset"}} {
-		if strings.HasSuffix(operation, k[0]) {
-			kind = k[1]
-			break
-		}
-	}
-	name := m.text("Name")
-	if kind == "" || name == "" {
-		return "*"
-	}
-	scope, region := "regional", c.Region
-	if m.text("Scope") == "CLOUDFRONT" {
-		scope, region = "global", "us-east-1"
-	}
-	return "arn:aws:wafv2:" + region + ":" + c.Account + ":" + scope + "/" + kind + "/" + name + "/" + m.first("*", "Id")
-}
-
-func logsResource(c *Call, m inputMembers) string {
-	if arn := m.first("", "ResourceArn", "LogGroupIdentifier"); strings.HasPrefix(arn, "arn:") {
-		return arn
-	}
-	group := m.first("", "LogGroupName", "LogGroupIdentifier")
-	if group == "" {
-		return "*"
-	}
-	arn := "arn:aws:logs:" + c.Region + ":" + c.Account + ":log-group:" + group
-	if stream := m.text("LogStreamName"); stream != "" {
-		return arn + ":log-stream:" + stream
-	}
-	return arn + ":*"
 }

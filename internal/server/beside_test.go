@@ -1,6 +1,7 @@
 package server_test
 
 import (
+	"net/url"
 	"strings"
 	"testing"
 
@@ -112,6 +113,35 @@ func TestDenialsOfDomainNamesHaveNoCase(t *testing.T) {
 		}
 		if _, err := v2.GetApiMappings(t.Context(), &apigatewayv2.GetApiMappingsInput{DomainName: &name}); err == nil || !strings.Contains(err.Error(), "explicit deny") {
 			t.Errorf("%s in version 2: got %v, want an explicit deny", name, err)
+		}
+	}
+}
+
+// What a policy denies about a stage is not done under another spelling of its ARN.
+func TestDenialsOfStagesHoldForEverySpelling(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	a.mock(a.resource("/x"), "GET", `{"statusCode": 200}`, "")
+	a.deploy("prod")
+	id, secret := userWith(t, g, "developer", "apigateway:*", "wafv2:*")
+	stage := "::/restapis/" + *a.id + "/stages/prod"
+	if _, err := iam.NewFromConfig(g.AWS(t)).PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: aws.String("developer"), PolicyName: aws.String("guard"), PolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"apigateway:*","Resource":["arn:aws:apigateway:us-east-1` + stage + `","arn:aws:apigateway:us-east-1::/tags/` +
+			url.QueryEscape("arn:aws:apigateway:us-east-1"+stage) + `"]}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	c, w := apigateway.NewFromConfig(g.AWSWith(id, secret)), wafv2.NewFromConfig(g.AWSWith(id, secret))
+	for _, arn := range []string{
+		"arn:aws:apigateway:us-east-1" + stage,
+		"arn:aws-x:apigateway:us-east-1" + stage,
+		"arn:aws:apigateway:us-east-1::x" + stage[2:],
+		"arn:aws:apigateway:us-east-1:000000000000:" + stage[2:],
+	} {
+		if _, err := w.DisassociateWebACL(t.Context(), &wafv2.DisassociateWebACLInput{ResourceArn: &arn}); err == nil {
+			t.Errorf("DisassociateWebACL of %s is done", arn)
+		}
+		if _, err := c.TagResource(t.Context(), &apigateway.TagResourceInput{ResourceArn: &arn, Tags: map[string]string{"k": "v"}}); err == nil {
+			t.Errorf("TagResource of %s is done", arn)
 		}
 	}
 }

@@ -185,7 +185,7 @@ func (v *invoker) authorize(ctx context.Context, c *invoke.Call, id awsapi.Ident
 	call := &awsapi.Call{
 		Account: id.Account, Region: regionOf(c.Function), Service: "lambda", Identity: id, Received: time.Now(), Source: client, TLS: true,
 	}
-	err := v.identities.Authorize(ctx, awsapi.Access{Call: call, Action: "lambda:InvokeFunction", Resource: c.Function})
+	err := v.identities.Authorize(ctx, awsapi.Access{Call: call, Action: "lambda:InvokeFunction", Resource: awsapi.OfPartition(c.Function)})
 	if err != nil {
 		return invoke.Errorf(invoke.NotPermitted, err, invoke.NotPermittedMessage)
 	}

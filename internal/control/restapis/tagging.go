@@ -52,7 +52,8 @@ var accessTags = tagged(accessGrants, func(v *model.DomainNameAccessAssociation)
 // editTags finds the resource that an ARN names and lets edit change its tags.
 func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Resource, *map[string]string) error) error {
 	a, ok := model.ParseARN(arn)
-	if !ok || a.Service != "apigateway" {
+	isGrant := strings.HasPrefix(a.Resource, "/domainnameaccessassociations/")
+	if !ok || a.Service != "apigateway" || a.Account != "" && !isGrant { // policies are written for ARNs without an account
 		return badRequest("Invalid ARN specified in the request")
 	}
 	if a.Region != awsapi.CallFrom(ctx).Region {
@@ -62,7 +63,7 @@ func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Reso
 	if api, rest, ok := strings.Cut(strings.TrimPrefix(a.Resource, "/restapis/"), "/stages/"); ok && strings.HasPrefix(a.Resource, "/restapis/") {
 		return operation.OrElse(stageTags(tx, operation.Scope(ctx).Of(api), rest, func(m *map[string]string) error { return edit(tags.Stage, m) }), missing)
 	}
-	if strings.HasPrefix(a.Resource, "/domainnameaccessassociations/") {
+	if isGrant {
 		return operation.OrElse(accessTags(tx, operation.Scope(ctx), arn, func(m *map[string]string) error { return edit(tags.AccessAssociation, m) }), missing)
 	}
 	for _, t := range taggables {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"strings"
 
+	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
@@ -21,7 +22,7 @@ var (
 func stage(ctx context.Context, tx *store.Tx, arn string) (store.Item[model.Stage], error) {
 	a, ok := model.ParseARN(arn)
 	p := strings.Split(a.Resource, "/")
-	if !ok || a.Service != "apigateway" || a.Account != "" || len(p) != 5 || p[1] != "restapis" || p[3] != "stages" {
+	if !ok || a.Service != "apigateway" || a.Account != "" || len(p) != 5 || p[0] != "" || p[1] != "restapis" || p[3] != "stages" {
 		return store.Item[model.Stage]{}, invalid(msgARN, "RESOURCE_ARN", arn)
 	}
 	in := operation.Scope(ctx)
@@ -56,7 +57,7 @@ func (s *WebACLs) maySetWebACL(ctx context.Context, stage string) error {
 	if s.Authorize == nil {
 		return nil
 	}
-	return s.Authorize(ctx, "apigateway:SetWebACL", stage)
+	return s.Authorize(ctx, "apigateway:SetWebACL", awsapi.OfPartition(stage))
 }
 
 // AssociateWebACL puts a stage behind a web ACL, instead of the one that it was behind.
