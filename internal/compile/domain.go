@@ -67,9 +67,14 @@ func (c *Compiler) compileDomain(tx *store.Tx, b *plan.Builder, u unit) error {
 		}
 	}
 	if v, ok := d.Tags[forward.Tag]; ok {
-		if out.Forward, err = forward.ParseFormat(v); err != nil {
+		form, err := forward.ParseForm(v)
+		if err != nil {
 			return compileError{fmt.Errorf("tag %s: %w", forward.Tag, err)}
 		}
+		if out.Certificate != nil {
+			form = form.Presenting(out.Certificate.Leaf)
+		}
+		out.Forward = form
 	}
 	settings, err := tagDocuments.Get(tx, u.scope().Of(u.id), trust.TagSettings)
 	if err != nil && !errors.Is(err, store.ErrNotFound) {

@@ -20,7 +20,7 @@ func dropReserved(h *message.Header) {
 
 // forwardsCertificate reports whether backends are told of the request's certificate.
 func (x *exchange) forwardsCertificate() bool {
-	return x.domain != nil && x.domain.Forward != "" && x.client != nil && x.client.Path != nil
+	return x.domain != nil && x.domain.Forward != forward.Form{} && x.client != nil && x.client.Path != nil
 }
 
 // addClientCertificate hands the verified certificate on in the form that the domain's tag
@@ -29,8 +29,8 @@ func (x *exchange) addClientCertificate(req *upstream.Request) {
 	if !x.forwardsCertificate() {
 		return
 	}
-	format := x.domain.Forward
-	fields := x.client.Memo(format, func() any { return forward.Headers(format, x.client.Path.Chain) })
+	form := x.domain.Forward
+	fields := x.client.Memo(form, func() any { return form.Headers(x.client.Path.Chain) })
 	for _, f := range fields.([]forward.Field) {
 		req.Header.Add(f.Name, f.Value)
 	}

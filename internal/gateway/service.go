@@ -356,7 +356,7 @@ func (x *exchange) appendCaller(key []byte) []byte {
 	}
 	if x.forwardsCertificate() {
 		fingerprint := sha256.Sum256(x.client.Leaf.Raw)
-		key = append(append(append(key, 0), x.domain.Forward...), fingerprint[:]...)
+		key = append(append(append(key, 0), x.domain.Forward.String()...), fingerprint[:]...)
 	}
 	return key
 }

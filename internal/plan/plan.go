@@ -58,8 +58,8 @@ type Domain struct {
 	// of Trust say the same.
 	Optional bool
 
-	// Forward hands the client's certificate to HTTP backends; "" does not.
-	Forward forward.Format
+	// Forward hands the client's certificate to HTTP backends; its zero value does not.
+	Forward forward.Form
 
 	// Steering are the domain's tags that steer Gatehouse ("gatehouse:…").
 	Steering map[string]string

@@ -19,8 +19,8 @@ import (
 func init() {
 	tags.Define(strings.TrimPrefix(forward.Tag, tags.Prefix), tags.Rule{
 		Resource: tags.DomainName, Check: func(value string) string {
-			if _, err := forward.ParseFormat(value); err != nil {
-				return "xfcc, rfc9440, alb or alb-passthrough"
+			if _, err := forward.ParseForm(value); err != nil {
+				return forward.Syntax + ": " + err.Error()
 			}
 			return ""
 		},

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"math/big"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -103,14 +104,15 @@ func TestHeaders(t *testing.T) {
 		}},
 		{FormatALBPassthrough, []Field{{"X-Amzn-Mtls-Clientcert", pemOf(chain...)}}},
 	} {
-		if diff := cmp.Diff(c.want, Headers(c.format, chain)); diff != "" {
+		f, err := ParseForm(string(c.format))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(c.want, f.Headers(chain)); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", c.format, diff)
 		}
-		if got := Headers(c.format, nil); got != nil {
+		if got := f.Headers(nil); got != nil {
 			t.Errorf("%s without a certificate: got %v", c.format, got)
-		}
-		if f, err := ParseFormat(string(c.format)); err != nil || f != c.format {
-			t.Errorf("ParseFormat(%q): %v, %v", c.format, f, err)
 		}
 		for _, f := range c.want {
 			if !IsReserved(f.Name) {
@@ -118,10 +120,7 @@ func TestHeaders(t *testing.T) {
 			}
 		}
 	}
-	if _, err := ParseFormat("x"); err == nil {
-		t.Error("unknown format: got no error")
-	}
-	if got := Headers(FormatRFC9440, chain[2:]); len(got) != 1 {
+	if got := (Form{Format: FormatRFC9440}).Headers(chain[2:]); len(got) != 1 {
 		t.Errorf("a self-signed certificate alone: got %v, want no chain", got)
 	}
 }
@@ -131,7 +130,7 @@ func TestHeaderValuesHoldNoLineEnds(t *testing.T) {
 		c.DNSNames = []string{"b"}
 	})
 	for _, f := range []Format{FormatXFCC, FormatRFC9440, FormatALB, FormatALBPassthrough} {
-		for _, h := range Headers(f, []*x509.Certificate{self.Cert}) {
+		for _, h := range (Form{f, Details{Subject: true, URI: true, DNS: true, Cert: true, Chain: true}}).Headers([]*x509.Certificate{self.Cert}) {
 			if strings.ContainsAny(h.Value, "\r\n\x00") {
 				t.Errorf("%s: %q holds a line end", h.Name, h.Value)
 			}
@@ -139,36 +138,99 @@ func TestHeaderValuesHoldNoLineEnds(t *testing.T) {
 	}
 }
 
-func TestModes(t *testing.T) {
+// Envoy's modes and details, as the tag writes them.
+func TestForms(t *testing.T) {
 	chain := fixture(t)
-	own := Element(chain, Details{})
-	for _, c := range []struct {
-		name, inbound string
-		with, without string // with and without a certificate of this connection
-	}{
-		{"SANITIZE", "By=x", "", ""},
-		{"FORWARD_ONLY", "By=x", "By=x", "By=x"},
-		{"APPEND_FORWARD", "By=x", "By=x," + own, "By=x"},
-		{"APPEND_FORWARD", "", own, ""},
-		{"sanitize_set", "By=x", own, ""},
+	sum := sha256.Sum256(chain[0].Raw)
+	hash := fmt.Sprintf("Hash=%x", sum)
+	const subject, uri, dns = `;Subject="CN=www.example.com,O=The \"Best\",C=US"`, `;URI="spiffe://example.com/x;y"`, ";DNS=a.example.com;DNS=b.example.com"
+	pemOf := func(cs ...*x509.Certificate) string {
+		var out string
+		for _, c := range cs {
+			out += string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: c.Raw}))
+		}
+		return `"` + strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "/", "%2F", "=", "%3D").Replace(out) + `"`
+	}
+	for _, c := range []struct{ tag, want string }{
+		{"xfcc", hash + subject + uri + dns},
+		{"xfcc SANITIZE_SET", hash + subject + uri + dns},
+		{"xfcc sanitize_set Subject", hash + subject},
+		{"xfcc Hash", hash},
+		{"xfcc URI", hash + uri},
+		{"xfcc DNS  hash", hash + dns},
+		{"xfcc dns cert", hash + ";Cert=" + pemOf(chain[0]) + dns},
+		{"xfcc Chain", hash + ";Chain=" + pemOf(chain...)},
+		{"xfcc By=spiffe://example.com/gw SANITIZE_SET", "By=spiffe://example.com/gw;" + hash + subject + uri + dns},
+		{"xfcc By=urn:a By=https://b/?c=d Hash", `By=urn:a;By="https://b/?c=d";` + hash},
+		{"xfcc SANITIZE", ""},
 	} {
-		m, err := ParseMode(c.name)
+		f, err := ParseForm(c.tag)
+		if err != nil {
+			t.Errorf("%q: %v", c.tag, err)
+			continue
+		}
+		var got string
+		if h := f.Headers(chain); len(h) == 1 && h[0].Name == XFCC {
+			got = h[0].Value
+		}
+		if got != c.want {
+			t.Errorf("%q:\ngot  %s\nwant %s", c.tag, got, c.want)
+		}
+	}
+	bare := pkitest.Self(t, "bare", func(*x509.Certificate) {})
+	all, err := ParseForm("xfcc")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := all.Headers([]*x509.Certificate{bare.Cert})[0].Value; !strings.HasSuffix(got, `;Subject="CN=bare";URI=`) {
+		t.Errorf("a certificate without names: %q, want an empty URI, as Envoy writes it", got)
+	}
+}
+
+// What a tag may not say. Modes that hand on what callers claim are refused by name.
+func TestFormsRefused(t *testing.T) {
+	for _, c := range []struct{ tag, want string }{
+		{"", "empty"}, {"   ", "empty"}, {"xml", `unknown form of forwarding "xml"`}, {"XFCC", "unknown form"},
+		{"alb Subject", `"Subject" behind alb`}, {"rfc9440 SANITIZE", "behind rfc9440"},
+		{"xfcc APPEND_FORWARD", "APPEND_FORWARD hands on what the caller claims"},
+		{"xfcc forward_only", "hands on what the caller claims"},
+		{"xfcc ALWAYS_FORWARD_ONLY Subject", "hands on what the caller claims"},
+		{"xfcc SANITIZE SANITIZE_SET", "second mode"}, {"xfcc SANITIZE Cert", "sends nothing"}, {"xfcc SANITIZE By=urn:a", "sends nothing"},
+		{"xfcc Serial", `unknown word "Serial"`}, {"xfcc Cert=1", "unknown word"},
+		{"xfcc By", "want By=uri"}, {"xfcc By=", "want By=uri"}, {"xfcc By=gateway", "want By=uri"}, {"xfcc By=urn:ä", "want By=uri"},
+	} {
+		if f, err := ParseForm(c.tag); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%q: got %v, %v, want an error with %q", c.tag, f, err, c.want)
+		}
+	}
+}
+
+// By names the certificate that the gateway presents, unless the tag says otherwise.
+func TestBy(t *testing.T) {
+	own := pkitest.Self(t, "gateway", func(c *x509.Certificate) {
+		c.URIs = []*url.URL{{Scheme: "spiffe", Host: "example.com", Path: "/gw"}, {Scheme: "urn", Opaque: "gw"}}
+	}).Cert
+	for _, c := range []struct {
+		tag  string
+		leaf *x509.Certificate
+		want string
+	}{
+		{"xfcc", own, "spiffe://example.com/gw urn:gw"},
+		{"xfcc", nil, ""},
+		{"xfcc By=urn:x", own, "urn:x"},
+		{"alb", own, ""},
+		{"xfcc SANITIZE", own, ""},
+	} {
+		f, err := ParseForm(c.tag)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := m.Value(c.inbound, chain, Details{}); got != c.with {
-			t.Errorf("%s: got %q, want %q", c.name, got, c.with)
-		}
-		if got := m.Value(c.inbound, nil, Details{}); got != c.without {
-			t.Errorf("%s without a certificate: got %q, want %q", c.name, got, c.without)
+		if got := f.Presenting(c.leaf); got.Details.By != c.want || got.Format != f.Format {
+			t.Errorf("%q: got %+v, want By %q", c.tag, got, c.want)
 		}
 	}
-	if _, err := ParseMode("x"); err == nil {
-		t.Error("unknown mode: got no error")
-	}
-	full := Element(chain, Details{By: "spiffe://us", Cert: true, Chain: true})
-	if !strings.HasPrefix(full, "By=spiffe://us;Hash=") || !strings.Contains(full, `;Cert="-----BEGIN%20CERTIFICATE-----%0A`) || strings.Count(full, "BEGIN") != 4 {
-		t.Errorf("element with all details: %q", full)
+	if a, b := (Form{Format: FormatXFCC}), (Form{Format: FormatXFCC, Details: Details{By: "urn:a"}}); a.String() == b.String() {
+		t.Errorf("two forms are called %q", a)
 	}
 }
 
@@ -184,6 +246,25 @@ func TestIsReserved(t *testing.T) {
 	}
 }
 
+// FuzzParseForm: what is accepted is accepted again when its words are put in any other order.
+func FuzzParseForm(f *testing.F) {
+	f.Add("xfcc SANITIZE_SET Cert By=urn:a")
+	f.Add("alb-passthrough")
+	f.Fuzz(func(t *testing.T, value string) {
+		form, err := ParseForm(value)
+		if err != nil {
+			return
+		}
+		words := strings.Fields(value)
+		if strings.Count(strings.ToLower(value), "by=") < 2 { // their order is kept
+			slices.Reverse(words[1:])
+		}
+		if again, err := ParseForm(strings.Join(words, " ")); err != nil || again != form {
+			t.Errorf("%q: %v, and in another order %v, %v", value, form, again, err)
+		}
+	})
+}
+
 // FuzzElement: an element never holds more than one element's worth of separators outside
 // quotes, nor a line end.
 func FuzzElement(f *testing.F) {
@@ -195,7 +276,7 @@ func FuzzElement(f *testing.F) {
 			return
 		}
 		leaf := &x509.Certificate{Raw: []byte("x"), RawSubject: der, DNSNames: []string{name}}
-		out := Element([]*x509.Certificate{leaf}, Details{Subject: true, DNS: true})
+		out := Details{Subject: true, DNS: true}.element([]*x509.Certificate{leaf})
 		quoted, escaped, keys := false, false, 1
 		for i := 0; i < len(out); i++ {
 			switch c := out[i]; {

@@ -5,7 +5,6 @@ import (
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
-	"fmt"
 	"strings"
 	"time"
 
@@ -49,39 +48,15 @@ func IsReserved(name string) bool {
 // A Field is a header to set on the request to the backend.
 type Field struct{ Name, Value string }
 
-// Tag is the tag of a domain name that switches forwarding on: its value is a Format.
-const Tag = "gatehouse:forward-client-cert"
-
-// A Format is a way of handing a certificate on.
-type Format string
-
-// The formats, by the values of the tag that chooses one.
-const (
-	FormatXFCC    Format = "xfcc"
-	FormatRFC9440 Format = "rfc9440"
-	FormatALB     Format = "alb"
-	// FormatALBPassthrough sends the chain and nothing else.
-	FormatALBPassthrough Format = "alb-passthrough"
-)
-
-// ParseFormat reads the value of a tag.
-func ParseFormat(s string) (Format, error) {
-	switch f := Format(s); f {
-	case FormatXFCC, FormatRFC9440, FormatALB, FormatALBPassthrough:
-		return f, nil
-	}
-	return "", fmt.Errorf("unknown form of forwarding %q, want xfcc, rfc9440, alb or alb-passthrough", s)
-}
-
-// Headers writes a verified chain (leaf first, root last) in the given format.
-// Without a certificate, chain is empty, there is nothing to send.
-func Headers(f Format, chain []*x509.Certificate) []Field {
+// Headers writes a verified chain (leaf first, root last) in this form. Without a
+// certificate, chain is empty, there is nothing to send.
+func (f Form) Headers(chain []*x509.Certificate) []Field {
 	if len(chain) == 0 {
 		return nil
 	}
-	switch f {
+	switch f.Format {
 	case FormatXFCC:
-		return []Field{{XFCC, Element(chain, Details{Subject: true, URI: true, DNS: true})}}
+		return []Field{{XFCC, f.Details.element(chain)}}
 	case FormatRFC9440:
 		return rfc9440(chain)
 	case FormatALB:
@@ -132,19 +107,13 @@ var escapeALB = strings.NewReplacer("\n", "%0A", " ", "%20").Replace
 // escapeEnvoy percent-encodes a PEM text as Envoy does.
 var escapeEnvoy = strings.NewReplacer("\n", "%0A", " ", "%20", "+", "%2B", "/", "%2F", "=", "%3D").Replace
 
-// Details choose what an element of X-Forwarded-Client-Cert has beside the hash:
-// Envoy's set_current_client_cert_details.
-type Details struct {
-	By                             string // URI of our own certificate; "" leaves it out
-	Subject, Cert, Chain, URI, DNS bool
-}
-
-// Element writes one element of X-Forwarded-Client-Cert for a chain, in Envoy's order.
-func Element(chain []*x509.Certificate, d Details) string {
+// element writes one element of X-Forwarded-Client-Cert for a chain, in Envoy's order. As
+// in Envoy, Subject and URI are there even when the certificate has none.
+func (d Details) element(chain []*x509.Certificate) string {
 	leaf := chain[0]
 	var kv []string
-	if d.By != "" {
-		kv = append(kv, "By="+quoteXFCC(d.By))
+	for _, uri := range strings.Fields(d.By) {
+		kv = append(kv, "By="+quoteXFCC(uri))
 	}
 	sum := sha256.Sum256(leaf.Raw)
 	kv = append(kv, "Hash="+hex.EncodeToString(sum[:]))
@@ -160,6 +129,9 @@ func Element(chain []*x509.Certificate, d Details) string {
 	if d.URI {
 		for _, u := range leaf.URIs {
 			kv = append(kv, "URI="+quoteXFCC(u.String()))
+		}
+		if len(leaf.URIs) == 0 {
+			kv = append(kv, "URI=")
 		}
 	}
 	if d.DNS {
@@ -178,54 +150,4 @@ func quoteXFCC(s string) string {
 		return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
 	}
 	return s
-}
-
-// A Mode says what becomes of X-Forwarded-Client-Cert: Envoy's
-// forward_client_cert_details.
-type Mode uint8
-
-// The modes. In all of them, what came from a client that is not a trusted proxy is
-// dropped: that is Gatehouse's rule, and stricter than Envoy's for ForwardOnly and AppendForward.
-const (
-	Sanitize      Mode = iota // send none
-	ForwardOnly               // hand on what a trusted proxy sent
-	AppendForward             // the same, and append the client of this connection
-	SanitizeSet               // send the client of this connection alone
-)
-
-// ParseMode reads Envoy's name of a mode, in any case.
-func ParseMode(s string) (Mode, error) {
-	switch strings.ToUpper(s) {
-	case "SANITIZE":
-		return Sanitize, nil
-	case "FORWARD_ONLY":
-		return ForwardOnly, nil
-	case "APPEND_FORWARD":
-		return AppendForward, nil
-	case "SANITIZE_SET":
-		return SanitizeSet, nil
-	}
-	return 0, fmt.Errorf("unknown mode %q, want SANITIZE, FORWARD_ONLY, APPEND_FORWARD or SANITIZE_SET", s)
-}
-
-// Value returns what is to be sent as X-Forwarded-Client-Cert, "" for none. inbound is what
-// a proxy sent that the configuration trusts, "" from all others. chain is empty
-// when the connection has no verified certificate.
-func (m Mode) Value(inbound string, chain []*x509.Certificate, d Details) string {
-	own := ""
-	if len(chain) > 0 {
-		own = Element(chain, d)
-	}
-	switch m {
-	case ForwardOnly:
-		return inbound
-	case AppendForward:
-		if inbound != "" && own != "" {
-			return inbound + "," + own
-		}
-		return inbound + own
-	case SanitizeSet:
-		return own
-	}
-	return ""
 }
