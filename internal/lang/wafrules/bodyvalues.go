@@ -2,6 +2,9 @@ package wafrules
 
 import (
 	"strings"
+
+	"gatehouse/internal/lang/wafrules/jsonbody"
+	"gatehouse/internal/lang/wafrules/transform"
 )
 
 // maxBodyValues bounds the values of one body; what lies beyond is inspected as one piece.
@@ -10,7 +13,7 @@ const maxBodyValues = 10_000
 // bodyValues lists what an application would make of the body: keys and values of JSON,
 // fields of a form, parts of a multipart message, else the whole. The content type is
 // not trusted: what looks like JSON is read as JSON, and whatever does not parse to its
-// end is also inspected whole.
+// end, or may be read in more than one way, is also inspected whole.
 func (x *evaluation) bodyValues(vs *nodeState) {
 	text, more := x.loadBody()
 	if more {
@@ -20,24 +23,41 @@ func (x *evaluation) bodyValues(vs *nodeState) {
 		return
 	}
 	kind := x.contentType()
+	for _, other := range recode(text, kind) {
+		doc := new(jsonbody.Document) // x.json is about the body as it was sent
+		doc.Parse(other, more)
+		x.valuesOf(vs, other, kind, doc)
+	}
+	if looksLikeJSON(text) {
+		x.loadJSON()
+	}
+	x.valuesOf(vs, strings.TrimPrefix(text, utf8Mark), kind, &x.json)
+}
+
+// looksLikeJSON says that the first byte which is not white space opens an object, a list or
+// a string.
+func looksLikeJSON(text string) bool {
+	start := strings.TrimLeft(strings.TrimPrefix(text, utf8Mark), " \t\r\n")
+	return start != "" && (start[0] == '{' || start[0] == '[' || start[0] == '"')
+}
+
+// valuesOf lists the values of a body in ASCII or what extends it. doc is the text, parsed if
+// it looks like JSON.
+func (x *evaluation) valuesOf(vs *nodeState, text, kind string, doc *jsonbody.Document) {
 	start := strings.TrimLeft(text, " \t\r\n")
 	switch {
-	case start != "" && (start[0] == '{' || start[0] == '['):
-		x.loadJSON()
-		for i := range x.json.Elements {
-			vs.add(x.json.Elements[i].Text, "")
-		}
-		if x.json.Err != nil {
-			x.formValues(vs, text)
+	case looksLikeJSON(text):
+		x.documentValues(vs, text, kind, doc)
+	case strings.HasPrefix(start, "<"):
+		x.xmlValues(vs, start)
+		if !strings.HasPrefix(start, "<?xml") && !containsFold(kind, "xml") {
 			vs.add(text, "")
 		}
-	case strings.HasPrefix(start, "<?xml") || start != "" && start[0] == '<' && containsFold(kind, "xml"):
-		xmlValues(vs, start)
 	case strings.HasPrefix(start, "--") || containsFold(kind, "multipart/"):
-		if !multipartValues(vs, text) {
+		if !x.multipartValues(vs, text, kind) {
 			vs.add(text, "")
 		}
-	case start != "" && start[0] != '<' && strings.IndexByte(text, '=') >= 0:
+	case strings.IndexByte(text, '=') >= 0:
 		x.formValues(vs, text)
 		if !containsFold(kind, "x-www-form-urlencoded") {
 			vs.add(text, "")
@@ -47,26 +67,86 @@ func (x *evaluation) bodyValues(vs *nodeState) {
 	}
 }
 
-func (x *evaluation) contentType() string {
-	for i := range x.req.Header {
-		if h := &x.req.Header[i]; equalFold("content-type", h.Name) {
-			return h.Value
+// documentValues lists keys and values of JSON. Lenient parsers go on where ours stops (at
+// comments, single quotes, NaN), so that the rest of the text is inspected too, whole and by
+// what stands between quotes, with escapes undone.
+func (x *evaluation) documentValues(vs *nodeState, text, kind string, doc *jsonbody.Document) {
+	for i := range doc.Elements {
+		vs.add(doc.Elements[i].Text, "")
+	}
+	whole := doc.Rest >= len(text) && len(doc.Elements) > 0
+	if !whole || containsFold(kind, "x-www-form-urlencoded") {
+		x.formValues(vs, text)
+	}
+	if whole {
+		return
+	}
+	vs.add(text, "")
+	rest := text[min(doc.Rest, len(text)):]
+	if strings.IndexByte(rest, '\\') < 0 {
+		return
+	}
+	vs.add(x.unescaped(rest), "")
+	for range maxBodyValues {
+		end := closingQuote(rest)
+		if piece := rest[:end]; strings.IndexByte(piece, '\\') >= 0 {
+			vs.add(x.unescaped(piece), "")
+		}
+		if end == len(rest) {
+			return
+		}
+		rest = rest[end+1:]
+	}
+}
+
+// closingQuote is the place of the first quote that no backslash stands before, or the
+// length of s.
+func closingQuote(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i
 		}
 	}
-	return ""
+	return len(s)
+}
+
+func (x *evaluation) unescaped(s string) string {
+	return x.arena.commit(transform.JSDecode.Append(x.arena.reserve(transform.MaxLen(len(s))), s))
+}
+
+// contentType joins the Content-Type lines; more than one is the sender's trick.
+func (x *evaluation) contentType() string {
+	kind := ""
+	for i := range x.req.Header {
+		if h := &x.req.Header[i]; equalFold("content-type", h.Name) {
+			if kind != "" {
+				kind += "; "
+			}
+			kind += h.Value
+		}
+	}
+	return kind
 }
 
 // containsFold looks for a lower-case word without regard to case.
 func containsFold(s, word string) bool {
-	for i := 0; i+len(word) <= len(s); i++ {
-		if equalFold(word, s[i:i+len(word)]) {
-			return true
-		}
-	}
-	return false
+	return indexFold(s, word) >= 0
 }
 
-// formValues lists names and values of a form, still encoded.
+func indexFold(s, word string) int {
+	for i := 0; i+len(word) <= len(s); i++ {
+		if equalFold(word, s[i:i+len(word)]) {
+			return i
+		}
+	}
+	return -1
+}
+
+// formValues lists names and values of a form, still encoded. Some applications separate
+// fields by semicolons too: a field with semicolons is inspected whole and in its parts.
 func (x *evaluation) formValues(vs *nodeState, text string) {
 	for n := 0; text != ""; n++ {
 		if n == maxBodyValues {
@@ -75,152 +155,26 @@ func (x *evaluation) formValues(vs *nodeState, text string) {
 		}
 		var pair string
 		pair, text, _ = strings.Cut(text, "&")
-		name, value, _ := strings.Cut(pair, "=")
-		if name != "" {
-			vs.add(name, name)
+		formField(vs, pair)
+		if strings.IndexByte(pair, ';') < 0 {
+			continue
 		}
-		if value != "" {
-			vs.add(value, name)
-		}
-	}
-}
-
-// multipartValues lists header lines and contents of the parts. The boundary is taken
-// from the body's first line, as lenient parsers do. It reports false when the message
-// does not end properly: then the whole must be inspected too.
-func multipartValues(vs *nodeState, text string) (complete bool) {
-	text = strings.TrimLeft(text, "\r\n")
-	line, _, _ := strings.Cut(text, "\n")
-	boundary := strings.TrimRight(line, " \t\r")
-	if len(boundary) < 3 || !strings.HasPrefix(boundary, "--") {
-		return false
-	}
-	text = text[len(boundary):]
-	for range maxBodyValues {
-		if strings.HasPrefix(text, "--") {
-			return strings.Trim(text, "-\r\n \t") == "" // nothing hides in an epilogue
-		}
-		part, rest, found := strings.Cut(text, boundary)
-		multipartPart(vs, strings.TrimLeft(part, " \t"))
-		if !found {
-			return false
-		}
-		text = rest
-	}
-	return false
-}
-
-func multipartPart(vs *nodeState, part string) {
-	part = strings.TrimPrefix(strings.TrimPrefix(part, "\r"), "\n")
-	for {
-		line, rest, found := strings.Cut(part, "\n")
-		if !found {
-			break
-		}
-		line = strings.TrimRight(line, "\r")
-		part = rest
-		if line == "" {
-			break
-		}
-		for piece := range strings.SplitSeq(line, ";") {
-			vs.add(strings.TrimSpace(piece), "")
-		}
-		// Names and file names are values of their own: quotes end where the value ends.
-		for quoted := line; ; {
-			open := strings.Index(quoted, `="`)
-			if open < 0 {
-				break
+		for parts := pair; parts != "" && n < maxBodyValues; n++ {
+			var part string
+			part, parts, _ = strings.Cut(parts, ";")
+			if strings.IndexByte(part, '=') > 0 {
+				formField(vs, part)
 			}
-			value, after, _ := strings.Cut(quoted[open+2:], `"`)
-			vs.add(value, "")
-			quoted = after
 		}
-	}
-	vs.add(strings.TrimSuffix(strings.TrimSuffix(part, "\n"), "\r"), "")
-}
-
-// xmlValues lists texts, attribute values and names of an XML document, and what is not an
-// element (declarations of types and entities, CDATA sections) as written.
-func xmlValues(vs *nodeState, text string) {
-	for range maxBodyValues {
-		open := strings.IndexByte(text, '<')
-		if open < 0 {
-			break
-		}
-		if plain := strings.TrimSpace(text[:open]); plain != "" {
-			vs.add(plain, "")
-		}
-		text = text[open:]
-		var tag string
-		switch {
-		case strings.HasPrefix(text, "<?xml "):
-			_, text, _ = strings.Cut(text, "?>")
-			continue
-		case strings.HasPrefix(text, "<!DOCTYPE"), strings.HasPrefix(text, "<![CDATA["), strings.HasPrefix(text, "<!--"), strings.HasPrefix(text, "<?"):
-			tag, text = xmlSection(text)
-			vs.add(tag, "")
-			continue
-		}
-		end := strings.IndexByte(text, '>')
-		if end < 0 {
-			break
-		}
-		tag, text = text[1:end], text[end+1:]
-		xmlTag(vs, tag)
-	}
-	if plain := strings.TrimSpace(text); plain != "" {
-		vs.add(plain, "")
 	}
 }
 
-// xmlSection takes what begins text and is not an element: to its own end mark, or to the
-// end of the text.
-func xmlSection(text string) (section, rest string) {
-	mark := ">"
-	switch {
-	case strings.HasPrefix(text, "<![CDATA["):
-		text, mark = text[len("<![CDATA["):], "]]>"
-	case strings.HasPrefix(text, "<!--"):
-		mark = "-->"
-	case strings.HasPrefix(text, "<?"):
-		mark = "?>"
-	case strings.Contains(text[:min(len(text), 1000)], "["):
-		mark = "]>"
+func formField(vs *nodeState, pair string) {
+	name, value, _ := strings.Cut(pair, "=")
+	if name != "" {
+		vs.add(name, name)
 	}
-	end := strings.Index(text, mark)
-	if end < 0 {
-		return text, ""
-	}
-	if mark == "]]>" {
-		return text[:end], text[end+len(mark):]
-	}
-	return text[:end+len(mark)], text[end+len(mark):]
-}
-
-// xmlTag lists the names and attribute values of a tag.
-func xmlTag(vs *nodeState, tag string) {
-	name, rest, _ := strings.Cut(tag, " ")
-	vs.add(strings.Trim(name, "/"), "")
-	for rest != "" {
-		attribute, after, found := strings.Cut(rest, "=")
-		if attribute = strings.TrimSpace(attribute); attribute != "" && attribute != "/" {
-			vs.add(attribute, "")
-		}
-		if !found {
-			return
-		}
-		after = strings.TrimLeft(after, " \t\r\n")
-		if after == "" {
-			return
-		}
-		if q := after[0]; q == '"' || q == '\'' {
-			value, tail, _ := strings.Cut(after[1:], string(q))
-			vs.add(value, attribute)
-			rest = tail
-			continue
-		}
-		value, tail, _ := strings.Cut(after, " ")
-		vs.add(value, attribute)
-		rest = tail
+	if value != "" {
+		vs.add(value, name)
 	}
 }

@@ -2,8 +2,11 @@ package wafrules
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/text/encoding/charmap"
 )
 
 // TestEvasions hides one text in the ways that attackers know. The rules use the
@@ -97,6 +100,129 @@ func TestBodyValues(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestBodyValuesInDisguise has the ways in which a body looks different to us than to the
+// application: what the application reads must be among the values, or in one of them.
+func TestBodyValuesInDisguise(t *testing.T) {
+	const evil = "1' union select 2"
+	utf16 := func(s string, high int) string {
+		var b []byte
+		for i := range len(s) {
+			b = append(b, [][2]byte{{s[i], 0}, {0, s[i]}}[high][:]...)
+		}
+		return string(b)
+	}
+	ebcdic := strings.Map(func(r rune) rune {
+		b, _ := charmap.CodePage037.EncodeRune(r)
+		return rune(b)
+	}, "id=1' union select 2")
+	var escaped strings.Builder
+	for _, r := range ebcdic {
+		if r == 0x7e { // "="
+			escaped.WriteByte('=')
+			continue
+		}
+		fmt.Fprintf(&escaped, "%%%02x", r)
+	}
+	form := "application/x-www-form-urlencoded"
+	cases := []struct{ name, contentType, body, want string }{
+		{"escapes after a duplicate key", "application/json", `{"a":1,"a":1,"b":"1\u0027 union select 2"}`, evil},
+		{"escapes after NaN", "application/json", `{"a":NaN,"b":"1\u0027 union select 2"}`, evil},
+		{"escapes after a comment", "application/json", `{/* " */"b":"1\u0027 union select 2"}`, evil},
+		{"escapes in single quotes", "application/json", `{'b':'1\u0027 union select 2'}`, evil},
+		{"escapes in a second document", "application/json", "{}\n{\"b\":\"1\\u0027 union select 2\"}", evil},
+		{"escapes in a string alone", "application/json", `"1\u0027 union select 2"`, evil},
+		{"escapes after a byte order mark", "application/json", utf8Mark + `{"b":"1\u0027 union select 2"}`, evil},
+		{"JSON in UTF-16", "application/json", utf16(`{"b":"1\u0027 union select 2"}`, 0), evil},
+		{"JSON in UTF-16, big end first", "application/json", utf16(`{"b":"1\u0027 union select 2"}`, 1), evil},
+		{"JSON in UTF-16 with a mark", "application/json", "\xff\xfe" + utf16(`{"b":"1\u0027 union select 2"}`, 0), evil},
+		{"JSON in UTF-32", "application/json", strings.ReplaceAll(utf16(`{"b":"1' union select 2"}`, 0), "\x00", "\x00\x00\x00"), evil},
+		{"form in UTF-16", form, utf16("id="+evil, 0), evil},
+		{"form in EBCDIC", form + "; charset=ibm037", string(latin1(ebcdic)), evil},
+		{"form in EBCDIC, escaped", form + `;charset="IBM037"`, escaped.String(), evil},
+		{"form that is JSON by its look", form, `{"q=1' union/*":"*/select 2"}`, `1' union/*":"*/select 2"}`},
+		{"form with semicolons", form, "a=1;id=" + evil, evil},
+		{"multipart, decoy boundary in a comment", "multipart/form-data; boundary=B", "--A\r\n\r\nx\r\n--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1' union/*--A*/select 2\r\n--B--\r\n--A--", "1' union/*--A*/select 2"},
+		{"multipart, two boundaries", "multipart/form-data; boundary=A; boundary=B", "--A\r\n\r\n1' union/*\r\n--A\r\n*/select 2\r\n--A--", "1' union/*\r\n--A\r\n*/select 2"},
+		{"multipart, boundary inside a line", "multipart/form-data; boundary=A", "--A\r\n\r\n1' union/*--A*/select 2\r\n--A--", "1' union/*--A*/select 2"},
+		{"multipart, longer boundary", "multipart/form-data; boundary=AB", "--A\r\n\r\n1' union/*\r\n--A\r\n*/select 2\r\n--AB--\r\n--A--", "1' union/*\r\n--A\r\n*/select 2"},
+		{"multipart, preamble", "multipart/form-data; boundary=A", "hello\r\n--A\r\n\r\n1' union select 2\r\n--A--", evil},
+		{"multipart, base64", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a\r\nContent-Transfer-Encoding: base64\r\n\r\nMScgdW5pb24gc2Vs\r\nZWN0IDI=\r\n--A--", evil},
+		{"multipart, quoted-printable", "multipart/form-data; boundary=A", "--A\r\ncontent-transfer-encoding: Quoted-Printable\r\n\r\n1=27 uni=\r\non select 2\r\n--A--", evil},
+		{"multipart, file name in pieces", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a; filename*0=\"x.p\"; filename*1=\"hp\"\r\n\r\nv\r\n--A--", "x.php"},
+		{"multipart, file name as a word", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a; filename=\"=?utf-8?B?eC5waHA=?=\"\r\n\r\nv\r\n--A--", "x.php"},
+		{"multipart, escaped quote", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a; filename=\"x\\\".php\"\r\n\r\nv\r\n--A--", `x".php`},
+		{"multipart, two names", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"; filename=\"x.php\"\r\n\r\nv\r\n--A--", "x.php"},
+		{"XML text around a comment", "text/xml", "<a>1' uni<!-- x -->on sel<?x y?>ect 2</a>", evil},
+		{"XML text in sections", "text/xml", "<a>1' uni<![CDATA[on select]]> 2</a>", evil},
+		{"XML without a type", "text/plain", "<a>1' uni<!-- x -->on select 2</a>", evil},
+		{"XML, mark in an attribute", "text/xml", `<a b="1' union/*>*/select 2"/>`, "1' union/*>*/select 2"},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			x := &evaluation{acl: &ACL{bodyLimit: 16384}, req: withBody(request("/", "Content-Type: "+c.contentType), c.body)}
+			var got nodeState
+			x.bodyValues(&got)
+			for _, v := range got.values {
+				if strings.Contains(v, c.want) {
+					return
+				}
+			}
+			t.Errorf("%q is in none of %q", c.want, got.values)
+		})
+	}
+}
+
+// TestArgumentsInPieces holds that values which servers join are inspected in one piece, and
+// that nothing is joined otherwise.
+func TestArgumentsInPieces(t *testing.T) {
+	for query, want := range map[string]string{
+		"a=1/*&b=x&a=*/union/*&%61=*/select": "1/*,*/union/*,*/select",
+		"a=1&A=2&b=3&B=4":                    "1,2 3,4",
+		"a=1&b=2&=3&=4":                      "",
+		"x&x":                                ",",
+	} {
+		x := &evaluation{req: request("/?" + query)}
+		var got nodeState
+		x.arguments(&got, true)
+		before := strings.Count(query, "&") + 1
+		for _, pair := range strings.Split(query, "&") {
+			if name, _, _ := strings.Cut(pair, "="); name != "" {
+				before++
+			}
+		}
+		if joined := strings.Join(got.values[before:], " "); joined != want {
+			t.Errorf("%s: %q joined, want %q", query, joined, want)
+		}
+	}
+}
+
+// TestQuotedCookies holds that semicolons and backslashes in quotes hide nothing from rules
+// on cookies.
+func TestQuotedCookies(t *testing.T) {
+	f := &mapField{scope: scope{values: true}, excluded: true}
+	for header, want := range map[string]string{
+		`a="1' union; select 2"; b=c`:     `1' union; select 2`,
+		`b=c;a="1\047 union \"select"`:    `1' union "select`,
+		`$Version=1; a="x;y\`:             `x;y\`,
+		`a="` + strings.Repeat("x", 9000): strings.Repeat("x", 8190),
+	} {
+		x := &evaluation{req: request("/", "Cookie: "+header)}
+		var got nodeState
+		x.cookies(&got, f)
+		if !slices.Contains(got.values, want) {
+			t.Errorf("%.50s: %.50q is not among %.200q", header, want, got.values)
+		}
+	}
+}
+
+// latin1 writes one byte for each character.
+func latin1(s string) (b []byte) {
+	for _, r := range s {
+		b = append(b, byte(r))
+	}
+	return b
 }
 
 // FuzzBodyValues holds that extraction ends, and that no body loses all its content.

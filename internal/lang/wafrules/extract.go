@@ -1,6 +1,7 @@
 package wafrules
 
 import (
+	"strconv"
 	"strings"
 
 	"gatehouse/internal/lang/wafrules/transform"
@@ -76,18 +77,44 @@ func (x *evaluation) cookies(vs *nodeState, f *mapField) {
 		}
 		for rest := h.Value; rest != "" && !left.over; {
 			var pair string
+			from := rest
 			pair, rest, _ = strings.Cut(rest, ";")
 			name, value, _ := strings.Cut(strings.Trim(pair, " \t"), "=")
 			if name == "" && value == "" {
 				continue
 			}
 			name, value, ok := left.cut(name, value)
-			if ok && f.wants(name, false) {
-				vs.addPair(name, value, f.scope)
+			if !ok || !f.wants(name, false) {
+				continue
+			}
+			vs.addPair(name, value, f.scope)
+			if f.scope.values && strings.HasPrefix(value, `"`) {
+				from = from[strings.IndexByte(from, '=')+1:]
+				vs.add(x.quotedCookie(from[:min(len(from), len(value)+left.bytes)]), name)
 			}
 		}
 	}
 	x.overrun(vs, left.over, oversizeCookies, f.over)
+}
+
+// quotedCookie reads the value that begins behind the first quote of s as servers do that
+// follow RFC 2109: it may contain semicolons, and backslashes before quotes and octal numbers.
+func (x *evaluation) quotedCookie(s string) string {
+	_, s, _ = strings.Cut(s, `"`)
+	s = s[:closingQuote(s)]
+	b := x.arena.reserve(len(s))
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if c == '\\' && i+1 < len(s) {
+			i++
+			c = s[i]
+			if n, err := strconv.ParseUint(s[i:min(len(s), i+3)], 8, 8); err == nil && i+3 <= len(s) {
+				c, i = byte(n), i+2
+			}
+		}
+		b = append(b, c)
+	}
+	return x.arena.commit(b)
 }
 
 // overrun notes that a component was cut and applies its OversizeHandling.
@@ -132,6 +159,47 @@ func (x *evaluation) arguments(vs *nodeState, names bool) {
 		}
 		vs.add(value, name)
 	})
+	if names {
+		x.joinedArguments(vs)
+	}
+}
+
+// maxJoined bounds the arguments among which equal names are looked for.
+const maxJoined = 64
+
+// joinedArguments adds, for a name that comes several times, its values with commas between
+// them: what some servers make of it, so that an attack may come in pieces. vs has, for
+// each argument, its name and its value, or the value alone where there is no name.
+func (x *evaluation) joinedArguments(vs *nodeState) {
+	var at [maxJoined]int // where values are whose names were not seen before
+	n := 0
+	for i, end := 0, len(vs.values); i < end && n < maxJoined; i++ {
+		if vs.names[i] == "" {
+			continue
+		}
+		i++ // from the name to the value
+		at[n] = i
+		n++
+	}
+	for i := range n {
+		if at[i] < 0 {
+			continue
+		}
+		name, joined := x.decoded(vs.names[at[i]]), ""
+		for j := i + 1; j < n; j++ {
+			if at[j] < 0 || !strings.EqualFold(name, x.decoded(vs.names[at[j]])) {
+				continue
+			}
+			if joined == "" {
+				joined = vs.values[at[i]]
+			}
+			joined += "," + vs.values[at[j]]
+			at[j] = -1
+		}
+		if joined != "" {
+			vs.add(joined, name)
+		}
+	}
 }
 
 func (x *evaluation) singleArgument(vs *nodeState, want string) {
@@ -225,7 +293,7 @@ func (x *evaluation) jsonValues(vs *nodeState, f *jsonField) {
 			return
 		}
 	}
-	for i := range x.json.Elements {
+	for i := range x.json.Elements[:x.json.Valid] {
 		if e := &x.json.Elements[i]; f.selects(&x.json, e) {
 			vs.add(e.Text, "")
 		}

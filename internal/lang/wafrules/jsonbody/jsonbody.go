@@ -54,10 +54,15 @@ type node struct {
 
 // A Document is a parsed body. The zero value is ready for Parse.
 type Document struct {
+	// Elements are all that were read. Those from Valid on stand behind the first error: who
+	// follows the service leaves them alone.
 	Elements []Element
-	// Err is why parsing stopped; Elements then holds what was read before. nil for a
-	// valid document.
+	Valid    int
+	// Err is the first error, nil for a valid document. A duplicate key alone does not stop
+	// the parser.
 	Err error
+	// Rest is where parsing stopped: the length of the source when it was read to its end.
+	Rest int
 
 	nodes []node
 	stack []frame
@@ -85,7 +90,7 @@ func (d *Document) Reset() {
 	clear(d.nodes)
 	d.Elements, d.nodes, d.stack, d.text = d.Elements[:0], d.nodes[:0], d.stack[:0], d.text[:0]
 	clear(d.keys)
-	d.Err = nil
+	d.Err, d.Valid, d.Rest = nil, 0, 0
 }
 
 // Parse reads src into d, replacing what was there. Texts of elements refer to src or to
@@ -99,11 +104,20 @@ func (d *Document) Parse(src string, truncated bool) {
 		d.text = make([]byte, 0, len(src))
 	}
 	p := parser{src: src, doc: d}
-	d.Err = p.document()
-	if d.Err == nil && truncated {
-		d.Err = errTruncated
+	if strings.HasPrefix(src, byteOrderMark) {
+		p.pos = len(byteOrderMark) // backends ignore it, as RFC 8259 section 8.1 lets them
 	}
+	err := p.document()
+	if err == nil && truncated {
+		err = errTruncated
+	}
+	if d.Err == nil {
+		d.Err, d.Valid = err, len(d.Elements)
+	}
+	d.Rest = p.pos
 }
+
+const byteOrderMark = "\xef\xbb\xbf"
 
 // A Pointer is a JSON pointer (RFC 6901), split and unescaped.
 type Pointer []string
@@ -299,8 +313,8 @@ func (p *parser) key(object int32) (string, error) {
 		d.keys, d.seed = make(map[keyID]struct{}), maphash.MakeSeed()
 	}
 	id := keyID{object, maphash.String(d.seed, key)}
-	if _, dup := d.keys[id]; dup {
-		return "", errDuplicate
+	if _, dup := d.keys[id]; dup && d.Err == nil {
+		d.Err, d.Valid = errDuplicate, len(d.Elements)
 	}
 	d.keys[id] = struct{}{}
 	// The key's node is the one that its value is about to get.

@@ -12,7 +12,7 @@ import (
 // listing writes elements as "k:text" and "v:text".
 func listing(d *Document, keep func(*Element) bool) string {
 	var parts []string
-	for i := range d.Elements {
+	for i := range d.Elements[:d.Valid] {
 		if e := &d.Elements[i]; keep(e) {
 			parts = append(parts, string("kv"[e.Kind])+":"+e.Text)
 		}
@@ -39,6 +39,7 @@ func TestParse(t *testing.T) {
 		{name: "number root", src: `12`, err: errRoot},
 		{name: "invalid character", src: `{"a":"b",'c':1}`, want: "k:a v:b", err: errCharacter},
 		{name: "duplicate key", src: `{"a":1,"a":2}`, want: "k:a v:1", err: errDuplicate},
+		{name: "byte order mark", src: "\xef\xbb\xbf{\"a\":\"b\"}", want: "k:a v:b"},
 		{name: "same key elsewhere", src: `{"a":{"a":1},"b":{"a":2}}`, want: "k:a k:a v:1 k:b k:a v:2"},
 		{name: "cut in a value", src: `{"a":"b","c":"d`, want: "k:a v:b k:c v:d", err: errTruncated},
 		{name: "cut in a key", src: `{"a":"b","c`, want: "k:a v:b", err: errTruncated},
@@ -58,6 +59,29 @@ func TestParse(t *testing.T) {
 				t.Errorf("%s:\n got %q, %v\nwant %q, %v", c.src, got, d.Err, c.want, c.err)
 			}
 		})
+	}
+}
+
+// TestParseGoesOn holds that a duplicate key hides nothing from who wants all, and that the
+// place of another error is known.
+func TestParseGoesOn(t *testing.T) {
+	for _, c := range []struct {
+		src, all string
+		valid    int
+		rest     string
+	}{
+		{`{"a":1,"a":"\u0062","c":["d"]}`, "k:a v:1 k:a v:b k:c v:d", 2, ""},
+		{`{"a":1,"a":2,'b':3}`, "k:a v:1 k:a v:2", 2, `'b':3}`},
+		{`{"a":NaN,"b":"c"}`, "k:a", 1, `NaN,"b":"c"}`},
+		{`{"a":1}`, "k:a v:1", 2, ""},
+	} {
+		var d Document
+		d.Parse(c.src, false)
+		valid, rest := d.Valid, c.src[d.Rest:]
+		d.Valid = len(d.Elements)
+		if got := listing(&d, all); got != c.all || valid != c.valid || rest != c.rest {
+			t.Errorf("%s: %q, %d of them valid, rest %q; want %q, %d, %q", c.src, got, valid, rest, c.all, c.valid, c.rest)
+		}
 	}
 }
 
