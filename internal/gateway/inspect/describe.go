@@ -58,8 +58,8 @@ func (d *describer) describe(s *Subject) *wafrules.Request {
 		ClientIP: conn.Remote.Addr().Unmap(), Time: s.Time}
 	if s.Body != nil {
 		d.request.Body = s.Body
-		if coding := codingOf(req.Header); coding != "" {
-			d.request.Body = &inflated{s.Body, coding}
+		if list := codingsOf(req.Header); len(list) > 0 {
+			d.request.Body = &inflated{s.Body, list}
 		}
 	}
 	return &d.request

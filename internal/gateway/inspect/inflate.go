@@ -1,60 +1,102 @@
 package inspect
 
 import (
-	"compress/flate"
-	"compress/gzip"
-	"compress/zlib"
 	"errors"
 	"io"
-	"strings"
-
-	"gatehouse/internal/message"
+	"runtime"
+	"slices"
 )
 
 // inflated shows rules what a compressed body says: what passes through compressed is read
 // by a backend that decompresses, and must not hide anything. The service does not look
 // into compressed bodies; see docs/divergences.md.
 type inflated struct {
-	body   *Peeker
-	coding string
+	body    *Peeker
+	codings []coding
 }
 
-// codingOf returns the coding that a body claims to be in, "" for none that is known.
-func codingOf(h message.Header) string {
-	switch c := strings.ToLower(strings.TrimSpace(h.Get("Content-Encoding"))); c {
-	case "gzip", "x-gzip", "deflate":
-		return strings.TrimPrefix(c, "x-")
-	}
-	return ""
-}
+// decoding bounds how many bodies are decoded at a time in codings whose decoders want
+// megabytes of memory. Nobody waits for a client in it.
+var decoding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
 // Peek implements wafrules.BodySource. A body that is not what it claims to be is inspected
-// as it is; of one that breaks off, what came before, as the beginning of a longer one.
+// as it is; of one that breaks off, what came before, as the beginning of a longer one. So
+// is a body that we cannot decode: rules decide by their OversizeHandling.
 func (f *inflated) Peek(limit int) (prefix []byte, more bool, err error) {
-	for _, open := range openers[f.coding] {
-		raw := &lookahead{body: f.body, most: 4*limit + 64<<10}
-		plain, err := open(raw)
-		n := 0
-		if err == nil {
-			prefix = make([]byte, limit+1)
-			n, err = io.ReadFull(plain, prefix)
+	if !readable(f.codings) {
+		prefix, _, err = f.body.Peek(limit)
+		return prefix, true, err
+	}
+	most := 4*limit + 64<<10
+	if slices.Contains(f.codings, brotlied) || slices.Contains(f.codings, zstandard) {
+		if _, _, err := f.body.Peek(most); err != nil {
+			return nil, false, err
 		}
-		if failed, ok := errors.AsType[*bodyError](err); ok {
-			return nil, false, failed
+		decoding <- struct{}{}
+		defer func() { <-decoding }()
+	}
+	prefix, more, err = f.decode(limit, most, true)
+	if err != nil {
+		return nil, false, err
+	}
+	if slices.Contains(f.codings, deflated) {
+		// Some backends try one form of deflate first, some the other: what can be read both
+		// ways is inspected both ways.
+		bare, moreBare, err := f.decode(limit, most, false)
+		if err != nil {
+			return nil, false, err
 		}
-		if n > 0 {
-			broken := err != nil && !errors.Is(err, io.ErrUnexpectedEOF) || raw.cut
-			return prefix[:min(n, limit)], n > limit || broken, nil
-		}
+		prefix, more = append(prefix, bare...), more || moreBare
+	}
+	if len(prefix) > 0 {
+		return prefix, more, nil
 	}
 	return f.body.Peek(limit)
 }
 
-// openers are the ways to read a coding; "deflate" is sent with and without zlib's frame.
-var openers = map[string][]func(io.Reader) (io.Reader, error){
-	"gzip": {func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
-	"deflate": {func(r io.Reader) (io.Reader, error) { return zlib.NewReader(r) },
-		func(r io.Reader) (io.Reader, error) { return flate.NewReader(r), nil }},
+// decode returns the beginning of the plain text, nothing when there is none. An error is
+// the client's failure to send the body.
+func (f *inflated) decode(limit, most int, framed bool) (prefix []byte, more bool, err error) {
+	raw := &lookahead{body: f.body, most: most}
+	plain := io.Reader(raw)
+	for _, c := range slices.Backward(f.codings) {
+		next, closer, err := c.open(plain, framed)
+		defer closer()
+		if err != nil {
+			return nil, false, sendersFault(err)
+		}
+		plain = next
+	}
+	prefix = make([]byte, limit+1)
+	n, err := readFull(plain, prefix)
+	if failed := sendersFault(err); failed != nil {
+		return nil, false, failed
+	}
+	if n == 0 {
+		return nil, false, nil
+	}
+	return prefix[:min(n, limit)], n > limit || err != nil || raw.cut, nil
+}
+
+// readFull is io.ReadFull, but tells a text that ends from one that breaks off.
+func readFull(r io.Reader, b []byte) (n int, err error) {
+	for n < len(b) && err == nil {
+		var m int
+		m, err = r.Read(b[n:])
+		n += m
+	}
+	if errors.Is(err, io.EOF) {
+		err = nil
+	}
+	return n, err
+}
+
+// sendersFault returns what is wrong with the connection rather than with the coding.
+func sendersFault(err error) error {
+	if failed, ok := errors.AsType[*bodyError](err); ok {
+		return failed
+	}
+	return nil
 }
 
 // lookahead reads a Peeker's body from its beginning without taking anything away, at most

@@ -16,6 +16,9 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/record"
 	"gatehouse/internal/message"
@@ -271,6 +274,14 @@ func packed(coding, text string) string {
 		w = gzip.NewWriter(&b)
 	case "zlib":
 		w = zlib.NewWriter(&b)
+	case "named": // by more than the standard library reads
+		named := gzip.NewWriter(&b)
+		named.Name, named.Comment, named.Extra = strings.Repeat("n", 5000), "c", []byte("extra")
+		w = named
+	case "br":
+		w = brotli.NewWriter(&b)
+	case "zstd":
+		w, _ = zstd.NewWriter(&b)
 	default:
 		w, _ = flate.NewWriter(&b, 9)
 	}
@@ -291,6 +302,11 @@ func TestCompressedBodiesAreInspected(t *testing.T) {
 		{"deflate", "deflate", packed("flate", long), true}, {"harmless", "gzip", packed("gzip", "good"), false}, {"not compressed", "gzip", "this is evil", true},
 		{"unknown", "br", "this is evil", true}, {"broken off", "gzip", packed("gzip", "evil"+strings.Repeat("ab", 9000))[:40], true},
 		{"garbage after it", "gzip", packed("gzip", "evil") + "garbage", true}, {"two members", "gzip", packed("gzip", "good") + packed("gzip", "evil"), true}, {"empty", "gzip", "", false},
+		{"long name", "gzip", packed("named", long), true}, {"wrong checksum", "gzip", packed("gzip", "evil")[:len(packed("gzip", "evil"))-8] + "checksum", true},
+		{"Brotli", "br", packed("br", long), true}, {"Zstandard", "zstd", packed("zstd", long), true}, {"Zstandard broken off", "zstd", packed("zstd", "evil"+strings.Repeat("ab", 300_000))[:40], true},
+		{"one over another", "gzip, br", packed("br", packed("gzip", long)), true}, {"the same twice", "gzip,gzip", packed("gzip", packed("gzip", long)), true},
+		{"with others", "identity, gzip, utf-8", packed("gzip", long), true}, {"five times", "gzip,gzip,gzip,gzip,gzip", "evil", true},
+		{"zlib or not", "deflate", "\x78\x01\x00\xfe\xff" + "x" + packed("flate", "evil"), true},
 		{"past the limit", "gzip", packed("gzip", strings.Repeat("x", 100_000)+"evil"), false}, // CONTINUE
 	} {
 		s := subject("/", c.body)
@@ -303,6 +319,57 @@ func TestCompressedBodiesAreInspected(t *testing.T) {
 			t.Errorf("%s: the body goes on with %d bytes, %v, want the %d that came", c.name, len(got), err, len(c.body))
 		}
 	}
+}
+
+// A second line of Content-Encoding counts as much as the first.
+func TestCodingsInTwoLines(t *testing.T) {
+	s := subject("/", packed("gzip", "this is evil"))
+	s.Request.Header.Add("Content-Encoding", "identity")
+	s.Request.Header.Add("content-encoding", "gzip")
+	if out, err := guard(t, nil).Inspect(s); err != nil || !out.Blocked {
+		t.Errorf("blocked %t, %v", out.Blocked, err)
+	}
+}
+
+// What cannot be decoded is the beginning of something longer, so that rules can refuse it
+// by their OversizeHandling.
+func TestUndecodedBodiesCountAsOversize(t *testing.T) {
+	for _, c := range []struct {
+		coding, body string
+		more         bool
+	}{
+		{"compress", "x", true}, {"gzip, exi", packed("gzip", "x"), true}, {"gzip,gzip,gzip,gzip", "x", true},
+		{"utf-8", "x", false}, {"gzip", packed("gzip", "x"), false}, {"gzip", packed("gzip", strings.Repeat("x", 1000))[:15], true},
+		{"deflate", packed("zlib", "x"), false}, {"deflate", packed("flate", "x"), false}, {"br", packed("br", "x"), false}, {"zstd", packed("zstd", "x"), false},
+	} {
+		s := subject("/", c.body)
+		s.Request.Header.Add("Content-Encoding", c.coding)
+		_, more, err := View(s).Body.Peek(100)
+		if err != nil || more != c.more {
+			t.Errorf("%s: more is %t, %v, want %t", c.coding, more, err, c.more)
+		}
+	}
+}
+
+// FuzzCodings holds that no body, however it is said to be coded, stops the evaluation, grows
+// beyond the limit or is changed on its way to the backend.
+func FuzzCodings(f *testing.F) {
+	for _, c := range []string{"gzip", "deflate", "br", "zstd"} {
+		f.Add(c, []byte(packed(c, "some text, some text")))
+	}
+	f.Add("gzip, br", []byte(packed("br", packed("gzip", "text"))))
+	f.Fuzz(func(t *testing.T, coding string, body []byte) {
+		s := subject("/", string(body))
+		s.Request.Header.Add("Content-Encoding", coding)
+		const limit = 1000
+		prefix, _, err := View(s).Body.Peek(limit)
+		if err != nil || len(prefix) > 2*limit {
+			t.Fatalf("%d bytes, %v", len(prefix), err)
+		}
+		if got, err := io.ReadAll(s.Body); err != nil || !bytes.Equal(got, body) {
+			t.Fatalf("the body goes on changed: %v", err)
+		}
+	})
 }
 
 // A compressed body that says nothing at great length is not read for ever.
