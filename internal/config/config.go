@@ -151,10 +151,11 @@ type ProxyProtocol struct {
 	HTTPS []string `yaml:"https"`
 }
 
-// Egress rules outgoing connections. Our own control port, the store, the counters and
-// link-local addresses are always refused.
+// Egress rules outgoing connections. Our own control and operations ports, the store, the
+// counters, link-local addresses and others of cloud metadata are always refused.
 type Egress struct {
-	// Deny lists networks, in CIDR form, that integrations may not reach.
+	// Deny lists networks, in CIDR form, that nothing may reach: integrations, functions and
+	// fetches.
 	Deny []string `yaml:"deny"`
 
 	// AllowFetch lists private or loopback networks that addresses taken from foreign

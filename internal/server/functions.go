@@ -3,18 +3,12 @@ package server
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"path/filepath"
-	"slices"
-	"strconv"
 	"strings"
 	"sync"
-	"syscall"
 	"time"
 
 	"gatehouse/internal/awsapi"
@@ -147,65 +141,6 @@ func (s *Server) putForFunction(ctx context.Context, role, bucket, key string, b
 		Bucket: &bucket, Key: &key, Body: io.NopCloser(bytes.NewReader(body)), ContentLength: &length,
 	})
 	return err
-}
-
-// functionDialer connects functions to the world: wherever integrations may connect to, but
-// not to any of our own ports, nor to what keeps our state.
-func (s *Server) functionDialer() *net.Dialer {
-	egress := s.egress()
-	return &net.Dialer{Timeout: functionDial, ControlContext: func(ctx context.Context, network, address string, _ syscall.RawConn) error {
-		to, err := netip.ParseAddrPort(address)
-		if err != nil {
-			return fmt.Errorf("address %q: %w", address, err)
-		}
-		if err := egress(network, to); err != nil {
-			return err
-		}
-		for _, own := range []net.Listener{s.sockets.control, s.sockets.ops} {
-			if own == nil {
-				continue
-			}
-			if at, ok := own.Addr().(*net.TCPAddr); ok && at.Port == int(to.Port()) && isOwn(at, to.Addr().Unmap()) {
-				return fmt.Errorf("address %s is Gatehouse's own", to)
-			}
-		}
-		for _, state := range []string{s.config.Store.Reveal(), s.config.Counters.Reveal()} {
-			if leadsTo(ctx, state, to) {
-				return fmt.Errorf("address %s is Gatehouse's own state", to)
-			}
-		}
-		return nil
-	}}
-}
-
-// functionDial bounds a function's connecting.
-const functionDial = 10 * time.Second
-
-// isOwn reports whether an address of this machine reaches a listener.
-func isOwn(at *net.TCPAddr, ip netip.Addr) bool { return ip.IsLoopback() || isOwnAddress(at, ip) }
-
-// statePorts are those of databases and counters whose URL names none.
-var statePorts = map[string]string{"postgres": "5432", "postgresql": "5432", "redis": "6379", "rediss": "6379", "valkey": "6379", "valkeys": "6379"}
-
-// leadsTo reports whether the server that a URL names may be at an address. A name that
-// cannot be resolved now leads anywhere on its port.
-func leadsTo(ctx context.Context, address string, to netip.AddrPort) bool {
-	u, err := url.Parse(address)
-	if err != nil || u.Host == "" {
-		return false
-	}
-	port := u.Port()
-	if port == "" {
-		port = statePorts[u.Scheme]
-	}
-	if port != strconv.Itoa(int(to.Port())) {
-		return false
-	}
-	ips, err := net.DefaultResolver.LookupNetIP(ctx, "ip", u.Hostname())
-	if err != nil {
-		return true
-	}
-	return slices.ContainsFunc(ips, func(ip netip.Addr) bool { return ip.Unmap() == to.Addr().Unmap() })
 }
 
 // issuedKeys are the access keys that functions were given, by id.

@@ -1,9 +1,7 @@
 package server
 
 import (
-	"fmt"
 	"net"
-	"net/netip"
 
 	"gatehouse/internal/edge"
 	"gatehouse/internal/plan"
@@ -29,55 +27,6 @@ func (s *Server) endpoint(api, region string) string {
 		}
 	}
 	return host
-}
-
-// egress is the policy on backend addresses, asked for each connection after the name was
-// resolved: never our own control port, never link-local addresses (cloud metadata), never
-// what the operator denied.
-func (s *Server) egress() func(network string, addr netip.AddrPort) error {
-	own, _ := s.sockets.control.Addr().(*net.TCPAddr)
-	return func(_ string, addr netip.AddrPort) error {
-		ip := addr.Addr().Unmap()
-		switch {
-		case ip.IsLinkLocalUnicast() || ip.IsLinkLocalMulticast() || ip.IsUnspecified() || ip.IsMulticast():
-			return fmt.Errorf("address %s is not for backends", ip)
-		case own != nil && int(addr.Port()) == own.Port && (ip.IsLoopback() || isOwnAddress(own, ip)):
-			return fmt.Errorf("address %s is the control port", addr)
-		}
-		live := s.live.Load()
-		for _, n := range live.Networks(live.Egress.Deny) {
-			if n.Contains(ip) {
-				return fmt.Errorf("address %s is in the denied network %s", ip, n)
-			}
-		}
-		return nil
-	}
-}
-
-// isOwnAddress reports whether ip reaches the socket bound to own.
-func isOwnAddress(own *net.TCPAddr, ip netip.Addr) bool {
-	bound, ok := netip.AddrFromSlice(own.IP)
-	if !ok {
-		return false
-	}
-	if bound = bound.Unmap(); bound == ip {
-		return true
-	}
-	if !bound.IsUnspecified() {
-		return false
-	}
-	addrs, err := net.InterfaceAddrs()
-	if err != nil {
-		return true // not knowing our own addresses, none is trusted
-	}
-	for _, a := range addrs {
-		if n, ok := a.(*net.IPNet); ok {
-			if mine, ok := netip.AddrFromSlice(n.IP); ok && mine.Unmap() == ip {
-				return true
-			}
-		}
-	}
-	return false
 }
 
 // domainTable keeps the edge's domains between plans, so that a domain that did not change

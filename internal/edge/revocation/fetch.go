@@ -14,6 +14,7 @@ import (
 	"syscall"
 	"time"
 
+	"gatehouse/internal/address"
 	"gatehouse/internal/trust/crl"
 )
 
@@ -33,13 +34,13 @@ const maxRedirects = 3
 // taken from certificates, they may lead to no loopback or private address unless listed.
 func newFetcher(opts Options, foreign bool) *fetcher {
 	dialer := &net.Dialer{Timeout: 10 * time.Second}
-	dialer.Control = func(network, address string, _ syscall.RawConn) error {
-		addr, err := netip.ParseAddrPort(address)
+	dialer.Control = func(network, at string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(at)
 		if err != nil {
-			return fmt.Errorf("%w: %s", ErrBlocked, address)
+			return fmt.Errorf("%w: %s", ErrBlocked, at)
 		}
 		addr = netip.AddrPortFrom(addr.Addr().Unmap().WithZone(""), addr.Port())
-		if foreign && !public(addr.Addr()) && !contains(opts.Private, addr.Addr()) {
+		if foreign && !address.IsPublic(addr.Addr()) && !contains(opts.Private, addr.Addr()) {
 			return fmt.Errorf("%w: %s was named by a certificate and is not public", ErrBlocked, addr)
 		}
 		if opts.Egress != nil {
@@ -64,11 +65,6 @@ func newFetcher(opts Options, foreign bool) *fetcher {
 			return nil
 		},
 	}}
-}
-
-// public excludes what no certificate has a reason to name.
-func public(a netip.Addr) bool {
-	return a.IsValid() && a.IsGlobalUnicast() && !a.IsPrivate() && !netip.MustParsePrefix("100.64.0.0/10").Contains(a)
 }
 
 func contains(networks []netip.Prefix, a netip.Addr) bool {

@@ -439,17 +439,6 @@ func TestRedirects(t *testing.T) {
 	}
 }
 
-func TestPublic(t *testing.T) {
-	for a, want := range map[string]bool{
-		"192.0.2.1": true, "2001:db8::1": true, "127.0.0.1": false, "10.1.2.3": false, "169.254.169.254": false, "100.64.0.1": false,
-		"0.0.0.0": false, "::1": false, "fe80::1": false, "fd00::1": false, "224.0.0.1": false,
-	} {
-		if got := public(netip.MustParseAddr(a)); got != want {
-			t.Errorf("%s: got %v, want %v", a, got, want)
-		}
-	}
-}
-
 // ocspAnswer answers with a status about the bench's client.
 func (b *bench) ocspAnswer(status int, change func(*xocsp.Response)) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {

@@ -14,6 +14,8 @@ import (
 	"strings"
 	"syscall"
 	"time"
+
+	"gatehouse/internal/address"
 )
 
 // How long keys are fresh: as the issuer says, within bounds.
@@ -109,8 +111,8 @@ func (v *Verifier) get(ctx context.Context, place string, own bool, limit int64)
 // newClient returns a client whose connections egress allows; strict refuses private and
 // loopback addresses that are not listed.
 func (o *Options) newClient(strict bool) *http.Client {
-	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(network, address string, _ syscall.RawConn) error {
-		addr, err := netip.ParseAddrPort(address)
+	dialer := &net.Dialer{Timeout: fetchTimeout, Control: func(network, at string, _ syscall.RawConn) error {
+		addr, err := netip.ParseAddrPort(at)
 		if err != nil {
 			return err
 		}
@@ -120,7 +122,7 @@ func (o *Options) newClient(strict bool) *http.Client {
 			}
 		}
 		ip := addr.Addr().Unmap()
-		if !strict || !ip.IsPrivate() && !ip.IsLoopback() {
+		if !strict || address.IsPublic(ip) {
 			return nil
 		}
 		if o.AllowFetch != nil {
@@ -130,7 +132,7 @@ func (o *Options) newClient(strict bool) *http.Client {
 				}
 			}
 		}
-		return fmt.Errorf("address %s is private and not listed in egress.allow-fetch", ip)
+		return fmt.Errorf("address %s is not public and not listed in egress.allow-fetch", ip)
 	}}
 	t := &http.Transport{
 		DialContext: dialer.DialContext, TLSHandshakeTimeout: fetchTimeout, ResponseHeaderTimeout: fetchTimeout,
