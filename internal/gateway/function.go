@@ -304,6 +304,7 @@ func (x *exchange) mapInvocation(i *plan.Integration, call *invoke.Call) error {
 		}
 		call.ClientContext = string(data)
 	}
+	call.Tail = req.Header.Get(logType) == "Tail" && !call.Async
 	return x.mapQualifier(i, call)
 }
 
@@ -339,7 +340,7 @@ func isQualifier(s string) bool {
 
 // setInvocationHeader adds what the call's own header asked for.
 func (x *exchange) setInvocationHeader(call *invoke.Call, res *invoke.Result) {
-	if x.up.Header.Get(logType) == "Tail" && !call.Async && len(res.LogTail) > 0 {
+	if call.Tail && len(res.LogTail) > 0 {
 		x.answer.Header.Add("X-Amz-Log-Result", base64.StdEncoding.EncodeToString(res.LogTail))
 	}
 }

@@ -50,6 +50,7 @@ type Call struct {
 	// By says in whose name the function is called.
 	By Authority
 
+	Tail          bool   // Result.LogTail is wanted
 	ClientContext string // JSON; "" without
 	TraceID       string // value of X-Amzn-Trace-Id; "" without
 }
@@ -101,7 +102,7 @@ type Result struct {
 	// function says that runs elsewhere.
 	FunctionError string
 
-	LogTail []byte        // the last 4 KB of the call's log; nil when it runs elsewhere
+	LogTail []byte        // the last 4 KB of the call's log, with Call.Tail
 	Took    time.Duration // from event to answer; 0 when it runs elsewhere
 }
 

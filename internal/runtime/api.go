@@ -10,8 +10,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	goruntime "runtime"
-	"strconv"
 	"strings"
 	"sync"
 
@@ -32,6 +30,7 @@ type api struct {
 	engine http1.Server
 	worker *worker
 	conns  sync.WaitGroup
+	ending sync.Once
 }
 
 // largestHeader is what a runtime may send in header lines: causes of errors for X-Ray are
@@ -59,11 +58,13 @@ func (a *api) serve(l net.Listener) {
 	}
 }
 
-// close breaks all connections and waits for them.
+// close breaks all connections and waits for them. It may be called more than once.
 func (a *api) close() {
-	now, cancel := context.WithCancel(context.Background())
-	cancel()
-	a.engine.Drain(now)
+	a.ending.Do(func() {
+		now, cancel := context.WithCancel(context.Background())
+		cancel()
+		a.engine.Drain(now)
+	})
 	a.conns.Wait()
 }
 
@@ -133,39 +134,6 @@ func (x *apiExchange) refuse(status int, kind, message string) {
 	x.answer(status, failure{Type: kind, Message: message}.payload())
 }
 
-// next hands the next event to the runtime. Asking for it also tells that the runtime has
-// begun, or is done with the last event.
-func (x *apiExchange) next() {
-	w := x.w
-	w.park("")
-	var c *call
-	select {
-	case c = <-w.events:
-	case <-w.box.exited:
-		x.out.Abort()
-		return
-	}
-	if x.req.Gone() { // it asks by another connection now
-		go w.hand(c)
-		x.out.Abort()
-		return
-	}
-	h := make(message.Header, 0, 6)
-	h.Add("Content-Type", "application/json")
-	h.Add("Lambda-Runtime-Aws-Request-Id", c.id)
-	h.Add("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(c.deadline.UnixMilli(), 10))
-	h.Add("Lambda-Runtime-Invoked-Function-Arn", c.arn)
-	if c.trace != "" {
-		h.Add("Lambda-Runtime-Trace-Id", c.trace)
-	}
-	if c.client != "" {
-		h.Add("Lambda-Runtime-Client-Context", c.client)
-	}
-	if x.out.WriteHead(http.StatusOK, h, int64(len(c.payload))) == nil {
-		x.out.Write(c.payload)
-	}
-}
-
 // current returns the call that a report is about, nil when it is not the present one.
 func (x *apiExchange) current(id string) *call {
 	x.w.mu.Lock()
@@ -192,21 +160,20 @@ func (x *apiExchange) response(id string) {
 	body, err := x.readBody(MaxPayload)
 	switch {
 	case err != nil:
-		c.finish(outcome{failed: true, payload: failure{"Runtime.TruncatedResponse", "Response body was not complete"}.payload()})
+		x.w.finish(c, cutAnswer())
 		x.out.Abort()
 		return
 	case len(body) > MaxPayload:
-		c.finish(outcome{failed: true, payload: tooLarge().payload()})
+		x.w.finish(c, failedWith(tooLarge().payload()))
 		io.Copy(io.Discard, io.LimitReader(x.req.Body, MaxStream))
 		x.refuse(http.StatusRequestEntityTooLarge, "RequestEntityTooLarge", fmt.Sprintf("Exceeded maximum allowed payload size (%d bytes).", MaxPayload))
 		return
 	}
-	out := outcome{payload: body, contentType: x.req.Header.Get("Content-Type")}
+	out := outcome{Result: Result{Payload: body}, contentType: x.req.Header.Get("Content-Type")}
 	if kind, doc := trailerError(x.req.Trailer); kind != "" {
-		out = outcome{failed: true, payload: doc}
+		out = failedWith(doc)
 	}
-	c.finish(out)
-	goruntime.Gosched() // whoever waits for the answer goes first
+	x.w.finish(c, out)
 	x.accepted()
 }
 
@@ -220,10 +187,17 @@ func (x *apiExchange) readBody(limit int64) ([]byte, error) {
 	return io.ReadAll(io.LimitReader(x.req.Body, limit+1))
 }
 
+// cutAnswer is the outcome of a call whose answer ended too early.
+func cutAnswer() outcome {
+	out := failedWith(failure{"Runtime.TruncatedResponse", "Response body was not complete"}.payload())
+	out.cut = true
+	return out
+}
+
 // stream passes an answer on as it comes. Whoever waits for the call ends the reading side.
 func (x *apiExchange) stream(c *call) {
 	pr, pw := io.Pipe()
-	c.finish(outcome{body: pr, writer: pw, contentType: x.req.Header.Get("Content-Type")})
+	c.done <- outcome{body: pr, writer: pw, contentType: x.req.Header.Get("Content-Type")}
 	n, err := io.Copy(pw, io.LimitReader(x.req.Body, MaxStream+1))
 	kind, doc := trailerError(x.req.Trailer)
 	switch {
@@ -236,7 +210,7 @@ func (x *apiExchange) stream(c *call) {
 	case kind != "":
 		err = &StreamError{Payload: doc}
 	}
-	c.streamed(err)
+	c.stream <- err
 	x.accepted()
 }
 
@@ -259,7 +233,7 @@ func (x *apiExchange) failure(id string) {
 	if c == nil {
 		return
 	}
-	c.finish(outcome{failed: true, payload: x.errorDocument()})
+	x.w.finish(c, failedWith(x.errorDocument()))
 	x.accepted()
 }
 

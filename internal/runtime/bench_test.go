@@ -17,8 +17,8 @@ func benchmarkWarm(b *testing.B, fn *runtime.Function, f *fixture, payload []byt
 	before := cpuTime(b)
 	for b.Loop() {
 		start := time.Now()
-		if res := f.invoke(fn, payload); res.FunctionError != "" {
-			b.Fatalf("%s", res.Payload)
+		if res, err := f.Invoke(b.Context(), fn, runtime.Request{Payload: payload}); err != nil || res.FunctionError != "" {
+			b.Fatalf("%s %v", res.Payload, err)
 		}
 		took = append(took, time.Since(start))
 	}

@@ -48,6 +48,7 @@ type Request struct {
 	ClientContext string // JSON, as decoded from the call's header
 	TraceID       string // the value of X-Amzn-Trace-Id
 	InvokedARN    string // with the qualifier that was used; "" means the function's ARN
+	Tail          bool   // Result.LogTail is wanted; without it an answer need not wait for its log
 
 	// Ended, when set, is called once when the function has answered or failed, which may be
 	// after the caller left, and for a streamed answer at its end. It is not called when
@@ -65,7 +66,7 @@ type Result struct {
 	// header X-Amz-Function-Error.
 	FunctionError string
 
-	LogTail []byte        // the last 4 KB of the call's log
+	LogTail []byte        // the last 4 KB of the call's log, of failed calls always
 	Took    time.Duration // from event to answer, without the start of a process
 	Init    time.Duration // the start of the process; 0 when it was warm
 	Memory  int64         // most bytes of memory that the process had, as far as measured

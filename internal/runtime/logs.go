@@ -126,38 +126,49 @@ func (l *logs) line(text string) {
 func (l *logs) printf(format string, args ...any) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.write(fmt.Sprintf(format, args...))
+}
+
+// write adds a line of the runtime's own. The caller holds l.mu.
+func (l *logs) write(line string) {
 	if len(l.partial) > 0 { // what a program left without a line end comes before
 		l.line(string(l.partial))
 		l.partial = l.partial[:0]
 	}
-	l.line(fmt.Sprintf(format, args...))
+	l.line(line)
 }
 
-// begin opens the log of a call.
-func (l *logs) begin(id, version string) {
+// begin opens the log of a call and has its event handed to the function, whose own lines
+// come behind the first one.
+func (l *logs) begin(id, version string, hand func()) {
 	l.drain()
 	l.mu.Lock()
+	defer l.mu.Unlock()
 	l.id, l.tail = id, l.tail[:0]
-	l.mu.Unlock()
-	l.printf("START RequestId: %s Version: %s", id, version)
+	hand()
+	l.write("START RequestId: " + id + " Version: " + version)
 }
 
 // end closes the log of a call and returns its tail.
 func (l *logs) end(id, report string) []byte {
 	l.drain()
-	l.printf("END RequestId: %s", id)
-	l.printf("%s", report)
-	tail := l.lastLines()
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.write("END RequestId: " + id)
+	l.write(report)
 	l.id = ""
-	return tail
+	return l.lastLines()
 }
 
-// lastLines returns the tail of the call's log so far.
-func (l *logs) lastLines() []byte {
+// soFar returns the tail of the call's log.
+func (l *logs) soFar() []byte {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	return l.lastLines()
+}
+
+// lastLines does what soFar does. The caller holds l.mu.
+func (l *logs) lastLines() []byte {
 	tail := l.tail
 	if len(tail) > tailSize {
 		tail = tail[len(tail)-tailSize:]

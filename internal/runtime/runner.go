@@ -162,10 +162,14 @@ func (r *Runner) Invoke(ctx context.Context, fn *Function, req Request) (Result,
 		return Result{}, err
 	}
 	if w != nil {
-		return r.invokeWarm(ctx, fn, w, c)
+		out, left := w.carryOut(ctx, c)
+		if left {
+			return Result{}, ctx.Err()
+		}
+		return out.Result, nil
 	}
 	done := make(chan Result, 1)
-	go r.serve(context.WithoutCancel(ctx), fn, nil, c, func(res Result, _ outcome) { done <- res })
+	go r.serve(context.WithoutCancel(ctx), nil, c, func(out outcome) { done <- out.Result })
 	select {
 	case res := <-done:
 		return res, nil
@@ -174,43 +178,27 @@ func (r *Runner) Invoke(ctx context.Context, fn *Function, req Request) (Result,
 	}
 }
 
-// invokeWarm carries a call out on the caller's own goroutine: every hand-over between
-// goroutines would be in the way of the answer.
-func (r *Runner) invokeWarm(ctx context.Context, fn *Function, w *worker, c *call) (Result, error) {
-	t := w.present(c)
-	out, alive, left := w.await(ctx, c, t)
-	if left {
-		go func() {
-			out, alive, _ := w.await(context.Background(), c, t)
-			r.answered(fn, c)
-			w.close(c, &out, time.Since(c.start))
-			r.settle(fn, w, t, alive)
-		}()
-		return Result{}, ctx.Err()
-	}
-	r.answered(fn, c)
-	res := w.close(c, &out, time.Since(c.start))
-	go r.settle(fn, w, t, alive)
-	return res, nil
-}
-
-// answered notes that the outcome of a call is known, and its process is free soon.
-func (r *Runner) answered(fn *Function, c *call) {
+// answered notes that a call is over, and its process is free soon.
+func (r *Runner) answered(c *call) {
+	c.finishing = true
 	r.mu.Lock()
-	r.pools[fn.Key].finishing++
+	r.pools[c.fn.Key].finishing++
 	r.mu.Unlock()
 	c.end()
 }
 
-// settle gives a worker back whose call was answered whole.
-func (r *Runner) settle(fn *Function, w *worker, t *time.Timer, alive bool) {
+// freed takes a worker back after a call.
+func (r *Runner) freed(w *worker, c *call, alive bool) {
 	defer r.wg.Done()
-	defer t.Stop()
-	if !alive || !w.untilFree(t) {
+	c.timer.Stop()
+	if !c.finishing {
+		c.end()
+	}
+	if !alive {
 		w.discard()
 		w = nil
 	}
-	r.release(fn, w, true)
+	r.release(c.fn, w, c.finishing)
 }
 
 // A Stream is an answer that is read while the function writes it.
@@ -255,13 +243,13 @@ func (r *Runner) InvokeStream(ctx context.Context, fn *Function, req Request) (*
 		return nil, err
 	}
 	done := make(chan *Stream, 1)
-	go r.serve(context.WithoutCancel(ctx), fn, w, c, func(res Result, out outcome) {
-		s := &Stream{RequestID: res.RequestID, Version: res.Version, ContentType: out.contentType, FunctionError: res.FunctionError, call: c}
+	go r.serve(context.WithoutCancel(ctx), w, c, func(out outcome) {
+		s := &Stream{RequestID: c.id, Version: fn.Version, ContentType: out.contentType, FunctionError: out.FunctionError, call: c}
 		if out.body != nil {
 			s.Body = out.body
 		} else {
-			s.Body = io.NopCloser(bytes.NewReader(res.Payload))
-			c.result.Store(&res)
+			s.Body = io.NopCloser(bytes.NewReader(out.Payload))
+			c.result.Store(&out.Result)
 		}
 		done <- s
 	})
@@ -284,8 +272,8 @@ func (r *Runner) begin(fn *Function, req Request, stream chan error) (*call, *wo
 		return nil, nil, ErrPayloadTooLarge
 	}
 	c := &call{
-		id: req.ID, arn: req.InvokedARN, trace: req.TraceID, client: req.ClientContext, payload: req.Payload,
-		stream: stream, ended: req.Ended, done: make(chan outcome, 1),
+		fn: fn, id: req.ID, arn: req.InvokedARN, trace: req.TraceID, client: req.ClientContext, payload: req.Payload,
+		tail: req.Tail || stream != nil, stream: stream, told: req.Ended, done: make(chan outcome, 1),
 	}
 	c.result.Store(new(Result))
 	if c.id == "" {
@@ -306,39 +294,29 @@ func (r *Runner) begin(fn *Function, req Request, stream chan error) (*call, *wo
 
 // serve carries a call out on w, or on a new worker when w is nil. told is called once, with
 // the outcome.
-func (r *Runner) serve(ctx context.Context, fn *Function, w *worker, c *call, told func(Result, outcome)) {
-	defer r.wg.Done()
+func (r *Runner) serve(ctx context.Context, w *worker, c *call, told func(outcome)) {
 	if w == nil {
-		var failed *outcome
+		var o *outcome
 		var err error
-		w, failed, err = r.startWorker(ctx, fn, c.id)
+		w, o, err = r.startWorker(ctx, c.fn, c.id)
 		if err != nil {
-			r.log.Error("a function's process could not be started", "function", fn.ARN, "error", err)
-			failed = &outcome{failed: true, payload: failure{"Sandbox.Failure", "RequestId: " + c.id + " Error: the sandbox could not be made"}.payload()}
+			r.log.Error("a function's process could not be started", "function", c.fn.ARN, "error", err)
+			o = new(failedWith(failure{"Sandbox.Failure", "RequestId: " + c.id + " Error: the sandbox could not be made"}.payload()))
 		}
-		if failed != nil {
+		if o != nil {
+			defer r.wg.Done()
 			c.end()
-			r.release(fn, nil, false)
-			told(Result{RequestID: c.id, Version: fn.Version, Payload: failed.payload, FunctionError: "Unhandled", LogTail: failed.logTail}, *failed)
+			r.release(c.fn, nil, false)
+			o.RequestID, o.Version = c.id, c.fn.Version
+			told(*o)
 			return
 		}
 	}
-	finishing := false
-	reusable := w.run(c, func(res Result, out outcome) {
-		if out.body == nil {
-			finishing = true
-			r.answered(fn, c)
-		}
-		told(res, out)
-	})
-	if !finishing {
-		c.end()
+	out, _ := w.carryOut(context.WithoutCancel(ctx), c)
+	told(out)
+	if out.body != nil {
+		w.followStream(c, out)
 	}
-	if !reusable {
-		w.discard()
-		w = nil
-	}
-	r.release(fn, w, finishing)
 }
 
 // acquire takes an idle worker, or the right to start one (nil). It counts the call.

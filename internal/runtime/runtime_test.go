@@ -154,7 +154,7 @@ func event(do, arg string, n int) []byte {
 
 func (f *fixture) invoke(fn *runtime.Function, payload []byte) runtime.Result {
 	f.t.Helper()
-	res, err := f.Invoke(f.t.Context(), fn, runtime.Request{Payload: payload})
+	res, err := f.Invoke(f.t.Context(), fn, runtime.Request{Payload: payload, Tail: true})
 	if err != nil {
 		f.t.Fatal(err)
 	}

@@ -36,13 +36,13 @@ type sandbox struct {
 	listeners []net.Listener
 
 	exited chan struct{} // closed when nothing of the sandbox is left
+	onExit func()        // called once, before exited is closed; nil for nothing
 	peak   atomic.Int64
 
 	mu      sync.Mutex
 	how     string // how the runtime ended
 	memory  bool   // it was ended for its memory
 	crashed string // which extension ended first, and how
-	onExit  func() // called once, before exited is closed
 }
 
 // hostUIDs is where the user ids begin that sandboxes of a privileged server have
@@ -57,7 +57,7 @@ var dumping sync.Mutex
 
 // startSandbox makes a sandbox and hands its listeners over; its programs start by
 // command. What they write goes to stdout and stderr.
-func startSandbox(spec *sandboxSpec, stdout, stderr *os.File) (*sandbox, error) {
+func startSandbox(spec *sandboxSpec, stdout, stderr *os.File, onExit func()) (*sandbox, error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -69,7 +69,7 @@ func startSandbox(spec *sandboxSpec, stdout, stderr *os.File) (*sandbox, error) 
 	if err != nil {
 		return nil, err
 	}
-	s := &sandbox{spec: spec, conn: c.(*net.UnixConn), exited: make(chan struct{})}
+	s := &sandbox{spec: spec, conn: c.(*net.UnixConn), exited: make(chan struct{}), onExit: onExit}
 	s.cmd = &exec.Cmd{
 		Path: "/proc/self/exe", Args: []string{argInit}, Env: []string{}, Dir: "/",
 		Stdout: stdout, Stderr: stderr, ExtraFiles: []*os.File{theirs},
@@ -231,10 +231,9 @@ func (s *sandbox) watch() {
 			s.how = "exit status 0"
 		}
 	}
-	f := s.onExit
 	s.mu.Unlock()
-	if f != nil {
-		f()
+	if s.onExit != nil {
+		s.onExit()
 	}
 	close(s.exited)
 }
@@ -307,7 +306,7 @@ func probe(runDir string) error {
 		return err
 	}
 	defer null.Close()
-	s, err := startSandbox(&sandboxSpec{Contained: true, Root: root, Listen: []string{apiAddress}, Storage: 1 << 20}, null, null)
+	s, err := startSandbox(&sandboxSpec{Contained: true, Root: root, Listen: []string{apiAddress}, Storage: 1 << 20}, null, null, nil)
 	if err != nil {
 		switch {
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EINVAL), errors.Is(err, io.EOF):

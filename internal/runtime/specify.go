@@ -61,7 +61,7 @@ func (r *Runner) specify(ctx context.Context, fn *Function, id, stream string) (
 // it needs beyond the usual ones.
 func (r *Runner) program(spec *sandboxSpec, fn *Function, l *language, id, task, opt string) (p program, failed *outcome, env map[string]string, err error) {
 	invalid := func(what string) (program, *outcome, map[string]string, error) {
-		return program{}, &outcome{failed: true, payload: invalidEntrypoint(id, what).payload()}, nil, nil
+		return program{}, new(failedWith(invalidEntrypoint(id, what).payload())), nil, nil
 	}
 	if l == nil {
 		path, ok := findBootstrap(fn, task, opt)

@@ -4,11 +4,9 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
-	"io"
 	"net/http"
 	"os"
 	"sync"
-	"sync/atomic"
 	"time"
 )
 
@@ -22,66 +20,32 @@ const (
 // A worker is one warm process of a function: its sandbox and its Runtime API. It
 // handles one call at a time.
 type worker struct {
-	fn    *Function
-	box   *sandbox
-	logs  *logs
-	api   *api
-	proxy *http.Server // its way out; nil without one
-	root  string       // the folder its root is mounted on
+	runner *Runner
+	fn     *Function
+	box    *sandbox
+	logs   *logs
+	api    *api
+	proxy  *http.Server // its way out; nil without one
+	root   string       // the folder its root is mounted on
 
-	events   chan *call
+	asked    chan struct{} // has a value after someone asked for an event
 	started  time.Time
 	external int           // programs in /opt/extensions, which must register before the runtime begins
 	init     time.Duration // how long it took to begin; 0 once a call was told
 
 	mu         sync.Mutex
+	askers     []*asker
 	call       *call
+	ended      *call // is call once that has its outcome: the worker is free when all wait again
+	gone       bool  // the sandbox is
 	extensions map[string]*extension
 	parked     map[string]bool // who waits for an event: "" is the runtime
 	closed     bool            // registration is: the runtime has begun
 	begun      chan struct{}   // closed when all wait for the first event
 	failed     []byte          // document of the failure to begin
-	idle       chan struct{}   // has a value when all wait again after a call
 	timer      *time.Timer
 	frozen     bool
 }
-
-// A call is one event on its way through a worker.
-type call struct {
-	id, arn, trace, client string
-	payload                []byte
-	start, deadline        time.Time
-	stream                 chan error // has the end of a streamed answer; nil when the caller wants it whole
-	ended                  func()     // called once when the outcome is known
-	handed                 bool       // to the worker
-
-	claimed atomic.Bool
-	done    chan outcome
-	result  atomic.Pointer[Result] // of a streamed answer, once it is complete
-}
-
-type outcome struct {
-	payload     []byte
-	failed      bool
-	contentType string
-	body        *io.PipeReader // a streamed answer
-	writer      *io.PipeWriter // its other end
-	logTail     []byte         // of a process that did not begin
-}
-
-// claim reports whether the caller is the first to answer the call.
-func (c *call) claim() bool { return c.claimed.CompareAndSwap(false, true) }
-
-// end tells whoever counts the call that it is over.
-func (c *call) end() {
-	if c.ended != nil {
-		c.ended()
-	}
-}
-
-func (c *call) finish(o outcome) { c.done <- o }
-
-func (c *call) streamed(err error) { c.stream <- err }
 
 // newID returns a random UUID, version 4.
 func newID() string {
@@ -100,8 +64,8 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 	defer time.AfterFunc(startTurn, turn).Stop()
 	begin := time.Now()
 	w := &worker{
-		fn: fn, started: begin, events: make(chan *call), extensions: make(map[string]*extension), parked: make(map[string]bool),
-		begun: make(chan struct{}), idle: make(chan struct{}, 1),
+		runner: r, fn: fn, started: begin, asked: make(chan struct{}, 1), extensions: make(map[string]*extension), parked: make(map[string]bool),
+		begun: make(chan struct{}),
 	}
 	stream := fn.LogStream
 	if stream == "" {
@@ -117,7 +81,7 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 		return nil, nil, err
 	}
 	w.logs.id = id // what it writes before its first event is told with the call that waits for it
-	w.box, err = startSandbox(spec, out, out)
+	w.box, err = startSandbox(spec, out, out, w.lost)
 	out.Close()
 	if err != nil {
 		os.Remove(w.root)
@@ -142,7 +106,7 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 	}
 	if o := w.awaitBegin(id); o != nil {
 		w.discard()
-		o.logTail = w.logs.lastLines()
+		o.LogTail = w.logs.soFar()
 		return nil, o, nil
 	}
 	w.init = time.Since(begin)
@@ -164,24 +128,24 @@ func (w *worker) awaitBegin(id string) *outcome {
 	case <-w.begun:
 	case <-w.box.exited:
 	case <-t.C:
-		return &outcome{failed: true, payload: timedOut(id, initTime).payload()}
+		return new(failedWith(timedOut(id, initTime).payload()))
 	}
 	w.mu.Lock()
 	failed := w.failed
 	w.mu.Unlock()
 	if failed != nil {
-		return &outcome{failed: true, payload: failed}
+		return new(failedWith(failed))
 	}
 	select {
 	case <-w.box.exited:
-		return &outcome{failed: true, payload: w.ended(id)}
+		return new(failedWith(w.failure(id)))
 	default:
 		return nil
 	}
 }
 
-// ended is the failure of a call whose process is gone.
-func (w *worker) ended(id string) []byte {
+// failure is that of a call whose process is gone.
+func (w *worker) failure(id string) []byte {
 	how, memory := w.box.outcome()
 	switch {
 	case memory:
@@ -225,41 +189,46 @@ func (w *worker) register(e *extension) (id string, ok bool) {
 	return id, true
 }
 
-// park notes that someone waits for an event. When all do, the worker has begun, or its
-// call is over.
+// park notes that someone waits for an event. When all do, the worker has begun, or is
+// free again.
 func (w *worker) park(who string) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	if who == "" {
 		w.closed = true
 	}
 	w.parked[who] = true
-	if !w.parked[""] || len(w.parked) < 1+len(w.extensions) {
-		return
-	}
-	select {
-	case <-w.begun:
+	var free *call
+	if w.allParked() {
 		select {
-		case w.idle <- struct{}{}:
+		case <-w.begun:
+			free = w.takeEnded()
 		default:
+			w.closeBegun()
 		}
-	default:
-		w.closeBegun()
 	}
+	w.mu.Unlock()
+	if free != nil {
+		w.runner.freed(w, free, true)
+	}
+}
+
+// allParked reports whether the runtime and all extensions wait. The caller holds w.mu.
+func (w *worker) allParked() bool { return w.parked[""] && len(w.parked) == 1+len(w.extensions) }
+
+// takeEnded returns the call that has ended and is now over for good, nil when there is none.
+// The caller holds w.mu.
+func (w *worker) takeEnded() *call {
+	c := w.ended
+	if c != nil {
+		w.call, w.ended = nil, nil
+	}
+	return c
 }
 
 func (w *worker) unpark(who string) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	delete(w.parked, who)
-}
-
-// hand gives an event to whoever asks for one next.
-func (w *worker) hand(c *call) {
-	select {
-	case w.events <- c:
-	case <-w.box.exited:
-	}
 }
 
 // rest lets the worker be frozen when nothing comes soon.
@@ -287,157 +256,6 @@ func (w *worker) rouse() {
 		w.frozen = false
 		w.box.command(cmdThaw)
 	}
-}
-
-// invokeEvent is what extensions are told about a call.
-type invokeEvent struct {
-	Type    string            `json:"eventType"`
-	Due     int64             `json:"deadlineMs"`
-	ID      string            `json:"requestId,omitempty"`
-	ARN     string            `json:"invokedFunctionArn,omitempty"`
-	Tracing map[string]string `json:"tracing,omitempty"`
-	Reason  string            `json:"shutdownReason,omitempty"`
-}
-
-// run carries a call out and reports whether the worker can take another. answered is
-// called as soon as the outcome is known, which may be before everybody is done.
-func (w *worker) run(c *call, answered func(Result, outcome)) (reusable bool) {
-	t := w.present(c)
-	defer t.Stop()
-	out, alive, _ := w.await(context.Background(), c, t)
-	return w.conclude(c, t, out, alive, answered)
-}
-
-// present makes c the worker's call and tells extensions of it. The timer ends with the
-// function's time.
-func (w *worker) present(c *call) *time.Timer {
-	c.start = time.Now()
-	c.deadline = c.start.Add(w.fn.Timeout)
-	w.rouse()
-	w.logs.begin(c.id, w.fn.Version)
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.call = c
-	delete(w.parked, "")
-	select {
-	case <-w.idle:
-	default:
-	}
-	for id, e := range w.extensions {
-		if e.invoke {
-			delete(w.parked, id)
-			e.events <- invokeEvent{Type: "INVOKE", Due: c.deadline.UnixMilli(), ID: c.id, ARN: c.arn, Tracing: map[string]string{"type": "X-Amzn-Trace-Id", "value": c.trace}}
-		}
-	}
-	return time.NewTimer(w.fn.Timeout)
-}
-
-// conclude tells the outcome of a call and waits until the worker is free, or gone.
-func (w *worker) conclude(c *call, t *time.Timer, out outcome, alive bool, answered func(Result, outcome)) (reusable bool) {
-	if out.body == nil {
-		answered(w.close(c, &out, time.Since(c.start)), out)
-		return alive && w.untilFree(t)
-	}
-	// The answer streams: the caller gets it now, the call lasts until its end.
-	answered(Result{RequestID: c.id, Version: w.fn.Version}, out)
-	select {
-	case err := <-c.stream:
-		if failed, ok := err.(*StreamError); ok {
-			out.failed, out.payload = true, failed.Payload
-		}
-	case <-t.C:
-		alive = false
-		out.failed, out.payload = true, timedOut(c.id, w.fn.Timeout).payload()
-		w.box.kill()
-	case <-w.box.exited:
-		alive = false
-		out.failed, out.payload = true, w.ended(c.id)
-	}
-	res := w.close(c, &out, time.Since(c.start))
-	c.result.Store(&res)
-	if out.failed {
-		out.writer.CloseWithError(&StreamError{Payload: out.payload})
-	} else {
-		out.writer.Close()
-	}
-	return alive && w.untilFree(t)
-}
-
-// untilFree waits until everybody asks for the next event, and reports whether they do
-// before the call's time is over.
-func (w *worker) untilFree(t *time.Timer) bool {
-	select {
-	case <-w.idle:
-	case <-w.box.exited:
-		return false
-	case <-t.C:
-		return false
-	}
-	w.mu.Lock()
-	w.call = nil
-	w.mu.Unlock()
-	return true
-}
-
-// await hands the event over and waits for the outcome, or until ctx ends: the caller left
-// then, and await may be called again for whoever stays.
-func (w *worker) await(ctx context.Context, c *call, t *time.Timer) (out outcome, alive, left bool) {
-	if !c.handed {
-		select {
-		case w.events <- c:
-			c.handed = true
-		case <-w.box.exited:
-			return outcome{failed: true, payload: w.ended(c.id)}, false, false
-		case <-t.C:
-			return w.expire(c), false, false
-		case <-ctx.Done():
-			return outcome{}, true, true
-		}
-	}
-	select {
-	case out = <-c.done:
-		return out, true, false
-	case <-w.box.exited:
-		if !c.claim() { // it answered before it ended
-			return <-c.done, false, false
-		}
-		return outcome{failed: true, payload: w.ended(c.id)}, false, false
-	case <-t.C:
-		return w.expire(c), false, false
-	case <-ctx.Done():
-		return outcome{}, true, true
-	}
-}
-
-// expire ends the process of a call that takes too long.
-func (w *worker) expire(c *call) outcome {
-	w.box.kill()
-	if !c.claim() {
-		select {
-		case out := <-c.done:
-			if out.body == nil && !out.failed {
-				return out
-			}
-		case <-time.After(time.Second): // it was answering when it was ended
-		}
-	}
-	w.logs.drain()
-	f := timedOut(c.id, w.fn.Timeout)
-	w.logs.printf("%s %s Task timed out after %.2f seconds", time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), c.id, w.fn.Timeout.Seconds())
-	return outcome{failed: true, payload: f.payload()}
-}
-
-// close writes the end of a call's log and makes its result.
-func (w *worker) close(c *call, out *outcome, took time.Duration) Result {
-	res := Result{RequestID: c.id, Version: w.fn.Version, Payload: out.payload, Took: took, Init: w.init, Memory: w.box.peak.Load()}
-	kind := ""
-	if out.failed {
-		res.FunctionError = "Unhandled"
-		kind = errorType(out.payload)
-	}
-	res.LogTail = w.logs.end(c.id, report(c.id, took, w.init, w.fn.Memory, res.Memory, kind))
-	w.init = 0
-	return res
 }
 
 // discard ends the worker. Extensions are told and have a moment to finish.

@@ -147,7 +147,7 @@ func (v *invoker) admit(ctx context.Context, c *invoke.Call, to *remote.Route) (
 	if len(c.Payload) > 0 && !json.Valid(c.Payload) {
 		return runtime.Request{}, invoke.Errorf(invoke.BadRequest, nil, "Could not parse request body into json: the payload is not valid JSON")
 	}
-	return runtime.Request{Payload: c.Payload, ClientContext: c.ClientContext, TraceID: c.TraceID, InvokedARN: c.Function}, nil
+	return runtime.Request{Payload: c.Payload, ClientContext: c.ClientContext, TraceID: c.TraceID, InvokedARN: c.Function, Tail: c.Tail}, nil
 }
 
 func maxPayload(c *invoke.Call) int {

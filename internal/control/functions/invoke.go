@@ -250,6 +250,7 @@ func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda
 		}
 		return &lambda.InvokeOutput{StatusCode: opt.Of(int32(202))}, nil
 	}
+	req.Tail = opt.Text(in.LogType) == string(lambda.LogTypeTail)
 	res, err := t.invoke(ctx, f, req)
 	if err != nil {
 		return nil, refusal(err)
@@ -257,7 +258,7 @@ func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda
 	out := &lambda.InvokeOutput{
 		StatusCode: opt.Of(int32(200)), Payload: res.Payload, FunctionError: opt.NonZero(res.FunctionError), ExecutedVersion: &t.version.Version,
 	}
-	if opt.Text(in.LogType) == string(lambda.LogTypeTail) {
+	if req.Tail {
 		out.LogResult = opt.Of(base64.StdEncoding.EncodeToString(res.LogTail))
 	}
 	return out, nil
