@@ -62,6 +62,7 @@ var (
 	errHostMismatch      = forbidden("sni-host-mismatch")
 	errClientCertificate = forbidden("client-certificate")
 	errNoRoute           = &Refusal{Type: plan.MissingAuthenticationToken, Message: "Missing Authentication Token", Kind: "MissingAuthenticationTokenException", Reason: "no-route"}
+	errNotFound          = &Refusal{Type: plan.ResourceNotFound, Message: "Not Found", Kind: "NotFoundException", Reason: "not-found"}
 	errMisdirected       = &Refusal{Status: 421, Plain: "Misdirected Request", Reason: "misdirected"}
 	errBadHost           = &Refusal{Status: 400, Plain: "Bad Request", Reason: "bad-host"}
 

@@ -115,6 +115,83 @@ func TestIAMAuthorization(t *testing.T) {
 	}
 }
 
+// Who signs a request for a path or method that is not there is judged as on an AWS_IAM method, and
+// told 404 only when he may call it (request-lifecycle, section 4.2); an unsigned one learns nothing.
+func TestSignedRequestForNoMethod(t *testing.T) {
+	t.Parallel()
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	a.mock(a.resource("/pets"), "GET", `{"statusCode": 200}`, `ok`)
+	a.setPolicy(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/*"},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":"execute-api:/prod/GET/secret"}]}`)
+	root, err := server.RootKey(g.Config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	key, err := iam.NewFromConfig(g.AWS(t)).CreateUser(t.Context(), &iam.CreateUserInput{UserName: aws.String("ann")})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ann, err := iam.NewFromConfig(g.AWS(t)).CreateAccessKey(t.Context(), &iam.CreateAccessKeyInput{UserName: key.User.UserName})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := iam.NewFromConfig(g.AWS(t)).PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: key.User.UserName, PolicyName: aws.String("p"),
+		PolicyDocument: aws.String(`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"execute-api:Invoke","Resource":"arn:aws:execute-api:*:*:*/prod/DELETE/pets"}]}`)}); err != nil {
+		t.Fatal(err)
+	}
+	c, now, base := g.Client(t, nil), time.Now(), "https://"+a.host()+"/prod"
+	by := func(method, path, secret string, at time.Time) *http.Request {
+		return signed(t, method, base+path, *ann.AccessKey.AccessKeyId, secret, "us-east-1", at)
+	}
+	secret := *ann.AccessKey.SecretAccessKey
+	arn := "arn:aws:execute-api:us-east-1:********0000:" + *a.id + "/prod/"
+	for _, tc := range []struct {
+		name       string
+		req        *http.Request
+		status     int
+		body, kind string
+	}{
+		{"no such path", by("GET", "/none", secret, now), 404, `{"message":"Not Found"}`, "NotFoundException"},
+		{"no such method", by("PUT", "/pets", secret, now), 404, `{"message":"Not Found"}`, "NotFoundException"},
+		{"root", signed(t, "GET", base+"/none", root.AccessKeyID, root.SecretAccessKey, "us-east-1", now), 404, `{"message":"Not Found"}`, "NotFoundException"},
+		{"denied by the caller's policy", by("DELETE", "/pets", secret, now), 403,
+			`{"Message":"User: arn:aws:iam::000000000000:user/ann is not authorized to perform: execute-api:Invoke on resource: ` + arn + `DELETE/pets with an explicit deny in an identity-based policy"}`, "AccessDeniedException"},
+		{"denied by the API's policy", by("GET", "/secret", secret, now), 403, `on resource: ` + arn + `GET/secret with an explicit deny in a resource-based policy"}`, "AccessDeniedException"},
+		{"wrong secret", by("GET", "/none", "not hers", now), 403, "The request signature we calculated does not match", "InvalidSignatureException"},
+		{"old signature", by("GET", "/none", secret, now.Add(-10*time.Minute)), 403, "Signature expired", "InvalidSignatureException"},
+		{"unknown key", signed(t, "GET", base+"/none", "AKIANOBODY", secret, "us-east-1", now), 403, `{"message":"The security token included in the request is invalid."}`, "UnrecognizedClientException"},
+		{"a method without authorization does not look at signatures", by("GET", "/pets", "not hers", now), 200, "ok", ""},
+	} {
+		status, body, header := do(t, c, tc.req)
+		if status != tc.status || !strings.Contains(body, tc.body) || header.Get("x-amzn-ErrorType") != tc.kind {
+			t.Errorf("%s: %d %s %s", tc.name, status, body, header.Get("x-amzn-ErrorType"))
+		}
+	}
+	if status, body, _ := get(t, c, base+"/none"); status != 403 || body != `{"message":"Missing Authentication Token"}` {
+		t.Errorf("unsigned: %d %s", status, body)
+	}
+	// A signature in the query counts as one in the header does.
+	presigned, _, err := v4.NewSigner().PresignHTTP(t.Context(), aws.Credentials{AccessKeyID: root.AccessKeyID, SecretAccessKey: root.SecretAccessKey},
+		unsigned(t, base+"/none"), emptySHA256, "execute-api", "us-east-1", now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if status, body, _ := get(t, c, presigned); status != 404 || body != `{"message":"Not Found"}` {
+		t.Errorf("presigned: %d %s", status, body)
+	}
+}
+
+func unsigned(t *testing.T, url string) *http.Request {
+	t.Helper()
+	req, err := http.NewRequest("GET", url, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return req
+}
+
 // A resource policy's conditions see who signed: tags of users, the type of principal, and
 // that a long-term key says nothing of a second factor.
 func TestResourcePolicySeesTheCaller(t *testing.T) {
