@@ -134,6 +134,9 @@ func describeMethod(b *strings.Builder, name string, m *plan.Method, indent stri
 	}
 	for _, t := range i.Templates {
 		line("request template for %s", t.ContentType)
+		if t.Problem != nil {
+			line("  which fails: %v", t.Problem)
+		}
 	}
 	for _, r := range i.Responses {
 		line("response %d by pattern, %d templates", r.Status, len(r.Templates))

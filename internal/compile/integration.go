@@ -72,11 +72,7 @@ func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with 
 		out.Parameters = append(out.Parameters, mapped)
 	}
 	for _, ct := range typesInOrder(i.RequestTemplates) {
-		t, err := mapping.Compile(i.RequestTemplates[ct])
-		if err != nil {
-			return nil, fmt.Errorf("request template for %s: %w", ct, err)
-		}
-		out.Templates = append(out.Templates, plan.Template{ContentType: ct, Template: t})
+		out.Templates = append(out.Templates, compileTemplate(ct, i.RequestTemplates[ct]))
 	}
 	switch kind {
 	case plan.HTTP, plan.HTTPProxy:
@@ -85,6 +81,13 @@ func compileIntegration(s *plan.Stage, r *model.Resource, m *model.Method, with 
 		compileService(s, r, m, out, with)
 	}
 	return out, compileResponses(m, out)
+}
+
+// compileTemplate compiles the template for a content type. As in the service, a text that is no
+// template fails the requests that it would render, and no others.
+func compileTemplate(contentType, text string) plan.Template {
+	t, err := mapping.Compile(text)
+	return plan.Template{ContentType: contentType, Template: t, Problem: err}
 }
 
 // compileService finds what an AWS or AWS_PROXY integration calls. What cannot be called
@@ -179,11 +182,7 @@ func compileResponses(m *model.Method, out *plan.Integration) error {
 			if text == nil { // null: no template
 				continue
 			}
-			t, err := mapping.Compile(*text)
-			if err != nil {
-				return fmt.Errorf("integration response %s: template for %s: %w", code, ct, err)
-			}
-			c.Templates = append(c.Templates, plan.Template{ContentType: ct, Template: t})
+			c.Templates = append(c.Templates, compileTemplate(ct, *text))
 		}
 		if r.SelectionPattern == nil || *r.SelectionPattern == "" {
 			if out.Default == nil {
@@ -192,8 +191,9 @@ func compileResponses(m *model.Method, out *plan.Integration) error {
 			continue
 		}
 		re, err := regex.Compile(*r.SelectionPattern, regex.Java, false)
-		if err != nil {
-			return fmt.Errorf("integration response %s: selection pattern %q: %w", code, *r.SelectionPattern, err)
+		if err != nil { // refused when it is put: it comes from before that
+			out.Broken = fmt.Sprintf("Integration response %s: selection pattern: %v", code, err)
+			continue
 		}
 		c.Pattern = pattern{re}
 		out.Responses = append(out.Responses, c)

@@ -160,7 +160,7 @@ func (x *exchange) finish(r *plan.IntegrationResponse, from responseSource) erro
 	x.res.header.Add("Content-Type", "application/json")
 	if t := responseTemplate(r.Templates, x.req.Header.Get("Accept")); t != nil {
 		x.res.header.Set("Content-Type", t.ContentType)
-		if x.res.body, err = x.templates().Render(x.res.body[:0], t.Template, string(payload)); err != nil {
+		if x.res.body, err = x.renderTemplate(x.res.body[:0], t, payload); err != nil {
 			return untransformed("response", err)
 		}
 	} else {

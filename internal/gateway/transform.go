@@ -54,12 +54,20 @@ func (x *exchange) requestPayload(i *plan.Integration, t *plan.Template) ([]byte
 	if binary && len(body) > 0 {
 		return nil, untransformed("request", errBinary)
 	}
-	out, err := x.templates().Render(x.rendered[:0], t.Template, string(body))
+	out, err := x.renderTemplate(x.rendered[:0], t, body)
 	if err != nil {
 		return nil, untransformed("request", err)
 	}
 	x.rendered = out
 	return out, nil
+}
+
+// renderTemplate appends what t makes of a payload.
+func (x *exchange) renderTemplate(dst []byte, t *plan.Template, payload []byte) ([]byte, error) {
+	if t.Problem != nil {
+		return dst, t.Problem
+	}
+	return x.templates().Render(dst, t.Template, string(payload))
 }
 
 var errBinary = configurationError("the payload is binary")

@@ -255,7 +255,8 @@ type Mapped struct {
 // A Template is a mapping template for one content type.
 type Template struct {
 	ContentType string
-	Template    *mapping.Template
+	Template    *mapping.Template // nil when Problem says why there is none
+	Problem     error             // of a text that is no template: rendering it fails
 }
 
 // ContentHandling says how a payload is converted between text and bytes.

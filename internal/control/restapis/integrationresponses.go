@@ -12,6 +12,7 @@ import (
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/control/patch"
 	"gatehouse/internal/lang/expression"
+	"gatehouse/internal/lang/regex"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
@@ -67,6 +68,11 @@ func checkIntegrationResponse(m *model.Method, r *model.IntegrationResponse) err
 	for _, key := range slices.Sorted(maps.Keys(r.ResponseTemplates)) {
 		if !mediaType.MatchString(key) {
 			return badRequest("Validation Result: warnings : [], errors : [Invalid content type specified: " + key + "]")
+		}
+	}
+	if r.SelectionPattern != nil {
+		if _, err := regex.Compile(*r.SelectionPattern, regex.Java, false); err != nil {
+			return badRequest("Invalid selectionPattern specified: " + err.Error())
 		}
 	}
 	var declared func(string) bool

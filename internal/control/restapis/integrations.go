@@ -96,6 +96,9 @@ func normaliseIntegration(i *model.Integration) {
 
 // checkIntegration judges an integration as a whole.
 func (s *RestAPIs) checkIntegration(tx *store.Tx, in store.Scope, m *model.Method, i *model.Integration) error {
+	if err := checkChoices(i); err != nil {
+		return err
+	}
 	if i.Type != "MOCK" && i.HTTPMethod == "" {
 		return badRequest("Enumeration value for HttpMethod must be non-empty")
 	}
@@ -114,10 +117,50 @@ func (s *RestAPIs) checkIntegration(tx *store.Tx, in store.Scope, m *model.Metho
 	if err := checkConnection(tx, in, i); err != nil {
 		return err
 	}
-	if i.ResponseTransferMode == "STREAM" && i.Type != "HTTP_PROXY" && i.Type != "AWS_PROXY" {
-		return badRequest("Invalid responseTransferMode: STREAM is only supported by HTTP_PROXY and AWS_PROXY integrations")
+	if err := checkTransfer(i); err != nil {
+		return err
 	}
 	return checkIntegrationParameters(m, i)
+}
+
+// checkChoices refuses values that their members do not have. Calls are held to the model before;
+// patches and documents are not.
+func checkChoices(i *model.Integration) error {
+	for _, m := range []struct {
+		name, value string
+		valid       []string
+	}{
+		{"Type", i.Type, []string{"HTTP", "HTTP_PROXY", "AWS", "AWS_PROXY", "MOCK"}},
+		{"ConnectionType", i.ConnectionType, []string{"", "INTERNET", "VPC_LINK"}},
+		{"ContentHandling", i.ContentHandling, []string{"", "CONVERT_TO_BINARY", "CONVERT_TO_TEXT"}},
+		{"ResponseTransferMode", i.ResponseTransferMode, []string{"", "BUFFERED", "STREAM"}},
+	} {
+		if !slices.Contains(m.valid, m.value) {
+			return badRequest("Invalid " + m.name + " specified. Valid options are " + strings.TrimPrefix(strings.Join(m.valid, ","), ","))
+		}
+	}
+	return nil
+}
+
+// checkTransfer refuses response transfer modes that the integration's type or URI does not have
+// (routing-and-integrations, section 10: combinations). The service's texts are not recorded.
+func checkTransfer(i *model.Integration) error {
+	stream := i.ResponseTransferMode == "STREAM"
+	if stream && i.Type != "HTTP_PROXY" && i.Type != "AWS_PROXY" {
+		return badRequest("Invalid responseTransferMode: STREAM is only supported by HTTP_PROXY and AWS_PROXY integrations")
+	}
+	if i.Type != "AWS" && i.Type != "AWS_PROXY" {
+		return nil
+	}
+	switch streamed := streamedFunction.MatchString(i.URI); {
+	case streamed && i.Type == "AWS":
+		return badRequest("Invalid URI: response-streaming-invocations is only supported by AWS_PROXY integrations")
+	case streamed && !stream:
+		return badRequest("Invalid responseTransferMode: the URI is that of response-streaming-invocations, which requires STREAM")
+	case stream && !streamed:
+		return badRequest("Invalid responseTransferMode: STREAM requires the URI arn:aws:apigateway:{region}:lambda:path/2021-11-15/functions/{function}/response-streaming-invocations")
+	}
+	return nil
 }
 
 // checkConnection refuses a VPC link that is not there. One that a stage variable names is
@@ -195,6 +238,9 @@ var functionTarget = regexp.MustCompile(`/functions/arn:[a-z-]+:lambda:[a-z0-9-]
 
 // proxyTargets are the paths that AWS_PROXY integrations may call.
 var proxyTargets = regexp.MustCompile(`^(?:2015-03-31/functions/.+/invocations|2021-11-15/functions/.+/response-streaming-invocations)$`)
+
+// streamedFunction is the URI of a function whose answer is streamed, in whatever way its ARN is written.
+var streamedFunction = regexp.MustCompile(`:lambda:path/2021-11-15/functions/.+/response-streaming-invocations$`)
 
 func checkAWSURI(i *model.Integration) error {
 	uri := placeholder.ReplaceAllString(i.URI, "x")
