@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/corazawaf/coraza/v3"
+
 	"gatehouse/internal/lang/wafrules"
 )
 
@@ -19,21 +21,23 @@ type tally struct {
 	crsFound, crsWrong    int
 	msFound, msWrong      int
 	missed, wronglyCaught []string
+	heldMissed            map[string]int // of what is held out, by the corpus's rule
 }
 
 func init() {
 	compare = func() error {
-		misses := flag.String("misses", "", "list what is missed and wrongly blocked in categories with this text, but not of what is held out")
+		misses := flag.String("misses", "", "list what is missed and wrongly blocked in categories with this text; of what is held out only how many, by the corpus's rule")
 		times := flag.Bool("times", false, "compare times instead of detection")
+		alone := flag.Bool("alone", false, "leave the others out")
 		flag.Parse()
 		if *times {
 			return compareTimes()
 		}
-		return run(*misses)
+		return run(*misses, *alone)
 	}
 }
 
-func run(misses string) error {
+func run(misses string, alone bool) error {
 	corpus, err := readCorpus()
 	if err != nil {
 		return err
@@ -42,13 +46,15 @@ func run(misses string) error {
 	if err != nil {
 		return err
 	}
-	waf, err := newCoraza()
-	if err != nil {
-		return err
-	}
-	ms, err := newModSecurity()
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
+	var waf coraza.WAF
+	var ms *modSecurity
+	if !alone {
+		if waf, err = newCoraza(); err != nil {
+			return err
+		}
+		if ms, err = newModSecurity(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+		}
 	}
 	tallies := map[string]*tally{}
 	scratch := new(wafrules.Scratch)
@@ -58,7 +64,7 @@ func run(misses string) error {
 		if err != nil {
 			return fmt.Errorf("%s: %w", s.id, err)
 		}
-		crs, byMS := blockedByCoraza(waf, s), false
+		crs, byMS := waf != nil && blockedByCoraza(waf, s), false
 		if ms != nil {
 			if byMS, _, err = ms.run(s, 0); err != nil {
 				return fmt.Errorf("%s: libmodsecurity: %w", s.id, err)
@@ -113,6 +119,13 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs, byMS bool) {
 		if !blocked && !s.held {
 			t.missed = append(t.missed, fmt.Sprint(line, " ", s.header))
 		}
+		if !blocked && s.held {
+			if t.heldMissed == nil {
+				t.heldMissed = map[string]int{}
+			}
+			rule, _, _ := strings.Cut(s.id, "-")
+			t.heldMissed[rule]++
+		}
 		return
 	}
 	t.harmless++
@@ -141,7 +154,8 @@ func print(tallies map[string]*tally, misses string) {
 	}
 	for _, n := range names {
 		if misses != "" && strings.Contains(n, misses) {
-			fmt.Fprintf(os.Stderr, "\n%s, missed:\n  %s\n\n%s, wrongly blocked:\n  %s\n", n, strings.Join(tallies[n].missed, "\n  "), n, strings.Join(tallies[n].wronglyCaught, "\n  "))
+			fmt.Fprintf(os.Stderr, "\n%s, missed:\n  %s\n\n%s, wrongly blocked:\n  %s\n\n%s, held out and missed, by rule: %v\n",
+				n, strings.Join(tallies[n].missed, "\n  "), n, strings.Join(tallies[n].wronglyCaught, "\n  "), n, tallies[n].heldMissed)
 		}
 	}
 }

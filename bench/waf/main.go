@@ -3,7 +3,7 @@
 // libmodsecurity with the same rule set at paranoia level 1. It prints the tables of
 // docs/waf-detection.md:
 //
-//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-times] [-misses CATEGORY] [-prose]
+//	go run -modfile=bench/waf/compare.mod bench/waf/*.go [-times] [-misses CATEGORY] [-prose] [-alone]
 //
 // What is compared is not among the dependencies of Gatehouse: compare.mod adds it;
 // libmodsecurity is compared where a C compiler finds it (libmodsecurity-dev). Without those

@@ -92,7 +92,7 @@ func compareProse(acl *wafrules.ACL, waf coraza.WAF) error {
 				fmt.Fprintf(os.Stderr, "%s: %.60q in %.200q\n", v.Rules[len(v.Rules)-2].Name, m.Value[m.Start:m.End], text)
 			}
 		}
-		if i%10 == 0 {
+		if i%10 == 0 && waf != nil {
 			crsSeen++
 			if blockedByCoraza(waf, s) {
 				crsWrong++

@@ -1,6 +1,10 @@
 package managed
 
-import "gatehouse/internal/lang/wafrules"
+import (
+	"strings"
+
+	"gatehouse/internal/lang/wafrules"
+)
 
 // core is the common rule set: what no application wants.
 func core() source {
@@ -18,7 +22,11 @@ func core() source {
 	rules = append(rules, family("GenericLFI", in(localFiles, decoded), queryArguments, uriPath, body)...)
 	rules = append(rules, family("RestrictedExtensions", in(restrictedExtensions, decoded), uriPath, queryArguments)...)
 	rules = append(rules, family("GenericRFI", in(remoteFiles, decoded), queryArguments, body, uriPath)...)
-	rules = append(rules, family("CrossSiteScripting", crossSiteScripting, cookie, queryArguments, body, uriPath)...)
+	scripting := family("CrossSiteScripting", crossSiteScripting, cookie, queryArguments, body, uriPath)
+	// A line feed in the name of an argument is for an answer that repeats it in its header.
+	arguments := scripting[1].Statement.Or
+	arguments.Statements = append(arguments.Statements, patterns([]string{`(?i)(?:^|[&?;])[^=&]{0,80}%0[ad]`}, queryString.field, plain))
+	rules = append(rules, scripting...)
 	return source{name: "AWSManagedRulesCommonRuleSet", namespace: "core-rule-set", capacity: 700, rules: rules,
 		description: "Contains rules that are generally applicable to web applications. This provides protection against exploitation of a wide range of vulnerabilities, including those described in OWASP publications."}
 }
@@ -51,14 +59,18 @@ var metadataService = []string{
 	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\bnip\.io\b`, `(?i)/opc/v[12]/`,
 }
 
+// numberedMarks is "../" with some of its characters written as hexadecimal numbers.
+const numberedMarks = `(?i)0x(?:2f|5c)(?:0x2e|%2e|\.){1,2}|(?:0x2e|%2e|\.)0x2e(?:0x2f|0x5c|%2f|%5c|[\\/])|0x2e\.[\\/%0]|\.{2}0x(?:2f|5c)`
+
 // localFiles are traversals and the files that they are after.
 var localFiles = []string{
-	`(?:^|[\\/;:=?&,"'])\.{2,3}[\\/;]`, `\.\.[\\/]+\.\.[\\/]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`, `\xc0[\xa2\xa7\xae\xaf\xbc]`, `\xc1\x9c`, `\xe0\x80[\xa2\xa7\xae\xaf\xbc]`, // marks that are longer than UTF-8 has them
+	numberedMarks, `(?:^|[\\/;:=?&,"'])\.{2,3}[\\/;]`, `\.\.[\\/]+\.\.[\\/]`, `[\\/;]\.{2}$`, `(?i)\.%(?:2e|00|25)`, `(?i)(?:%c0%ae|\xc0\xae|\xc0\x2e){2}`, `\xc0[\xa2\xa7\xae\xaf\xbc]`, `\xc1\x9c`, `\xe0\x80[\xa2\xa7\xae\xaf\xbc]`, // marks that are longer than UTF-8 has them
 
 	`(?i)(?:^|[\\/])(?:\.|[\w.-]{0,20}\.)?(?:etc[\\/]+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh[\\/]|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|network|sysconfig|profile|bash|init\.d|os-release|security|environment|hostname|mtab|inetd|services|pam|ssl))`,
 	`(?i)(?:^|[\\/])proc[\\/]+(?:self|\d+|version|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|interrupts|devices|modules|partitions|iomem|ioports|kallsyms|keys|loadavg|locks|slabinfo|swaps|sys|uptime|vmstat)\b`, `(?i)(?:^|[\\/])sys[\\/](?:class|kernel|devices|firmware|block|bus|fs|module)\b`,
 	`(?i)(?:^|[\\/])\.\w{2,30}(?:ignore|rc|_?history|_?profile|credentials|secrets?)$`, `(?i)[\\/]\.\w{2,30}[\\/][\w.-]{0,40}(?:secrets?|credentials?|config|settings|guidelines|rules|\.(?:env|pem|key|ya?ml|toml|ini|md))\b`,
-	`(?i)(?:^|[\\/])\.(?:claude|cursor|continue|windsurf|aider|codeium|copilot|gemini|codex|roo|cline)(?:[\\/.]|$)`, `(?i)(?:^|[\\/])etc[\\/]+\w*[\[?*]`,
+	`(?i)(?:^|[\\/])\.(?:claude|cursor|continue|windsurf|aider|codeium|copilot|gemini|codex|roo|cline)(?:[\\/.]|$)`, `(?i)(?:^|[\\/])\.?(?:mcp|claude_desktop_config|mcp_config)\.json$`, `(?i)(?:^|[\\/])(?:claude|agents|gemini|codex|copilot-instructions|conventions|\.\w{2,20}rules)\.(?:local\.)?mdc?$`, `(?i)(?:^|[\\/])\.(?:cursor|windsurf|cline|roo|clinerules|goose|kiro|continue)(?:rules|hints|ignore|modes)`,
+	`(?i)(?:^|[\\/])\.(?:openai|anthropic|ollama|huggingface|chatgpt|llm|mcp|opencode|amazonq|tabnine|sourcegraph|kiro|goose|qwen)(?:[\\/.]|$)`, `(?i)(?:^|[\\/])etc[\\/]+\w*[\[?*]`,
 	`(?i)[\\/]var[\\/]+(?:log|mail|run|spool|www|lib|adm)[\\/]`, `(?i)\.(?:ssh|aws|docker|kube|gnupg|subversion|gem)[\\/]+\w`,
 	`(?i)(?:^|[\\/])\.(?:bash_history|bashrc|bash_profile|profile|zshrc|htaccess|htpasswd|mysql_history|netrc|npmrc|pgpass|git[\\/]|gitconfig|svn[\\/]|hg[\\/]|env\b|viminfo|dockerenv|ds_store)`,
 	`(?i)\b(?:id_rsa|id_dsa|id_ecdsa|id_ed25519|authorized_keys|known_hosts)\b`,
@@ -79,6 +91,7 @@ var restrictedExtensions = []string{
 var remoteFiles = []string{
 	`(?i)\b(?:https?|ftps?|file|sftp):/{0,3}(?:[^@/\s]{1,60}@)?\d{1,3}\.\d{1,3}\.\d{1,3}\.\d{1,3}`,
 	`(?i)^\s*(?:file|ftps?|https?)://[^\s"'<>]{1,200}\?+\s*$`,
+	`(?i)\bunix:[^|\s]{0,900}\|\w{2,10}:`, // a socket before the address, for a proxy
 	`(?i)\b(?:https?|ftps?)://(?:0x[0-9a-f]{8}|\d{8,10})(?:[/:?]|$)`,
 	`(?i)\b(?:file|ftps?|https?)://\[?[0-9a-f]{1,4}(?::[0-9a-f]{0,4}){3,7}\]?`, `(?i)^\s*(?:file|ftps?|https?)\?+$`,
 }
@@ -89,6 +102,7 @@ func crossSiteScripting(p part) wafrules.Statement {
 		wafrules.Statement{XssMatch: &wafrules.XssMatchStatement{FieldToMatch: p.field, TextTransformations: decoded}},
 		patterns(scripts, p.field, decoded),
 		patterns(nodeRCE, p.field, decoded), // scripts for a server
+		patterns(codedScripts, p.field, decoded),
 	)
 }
 
@@ -98,7 +112,23 @@ const handlers = `abort after animation app auxclick before begin blur bounce ca
 	form fullscreen gamepad gesture gotpointer hashchange input invalid key language load lostpointer message mouse open\b page paste pause play pointer popstate progress ratechange readystate repeat reset resize scroll search
 	seek select show staged? start storage submit suspend timeupdate toggle touch transition unhandled unload volume wait webkit wheel`
 
+// spaced writes a word with something between all its letters that browsers, or the
+// applications before them, leave out.
+func spaced(word string) string {
+	return strings.Join(strings.Split(word, ""), `[\s/+\x00]{1,9}`)
+}
+
+// spacedTags are the beginnings of elements that run scripts, letter by letter.
+func spacedTags() string {
+	var tags []string
+	for _, t := range strings.Fields("script iframe frame form style object embed applet svg math img image link meta base body input video audio isindex") {
+		tags = append(tags, spaced(t))
+	}
+	return `(?i)<(?:` + strings.Join(tags, "|") + `)`
+}
+
 var scripts = []string{
+	spacedTags(), `(?i)v(?:[\t\n\r\x00]b|b[\t\n\r\x00])[\t\n\r\x00]{0,9}s[\t\n\r\x00]{0,9}c[\t\n\r\x00]{0,9}r[\t\n\r\x00]{0,9}i[\t\n\r\x00]{0,9}p[\t\n\r\x00]{0,9}t\s{0,9}:`,
 	`(?i)<\s*/?\s*(?:script|iframe|frameset|embed|object|applet|meta\s|base\s|isindex|bgsound|svg[\s/]|math[\s/>]|animate|foreignobject)`,
 	`(?i)<[^>]{1,200}[\s"'/]on[a-z]{3,25}\s*=`, `(?i)["'\s/;]on(?:` + words(handlers) + `)[a-z]{0,40}\s*=\s*["'` + "`" + `]?\s*[\w($]`, `(?i)^\s*on(?:` + words(handlers) + `)[a-z]{0,40}\s*=\s*$`,
 	`(?i)java\s*script\s*:`, `(?i)jav\s+ascript\s*:`, `(?i)j\s*a\s*v\s*a\s*script\s*:`, `(?i)vbscript\s*:`, `(?i)\bdata:text/(?:html|javascript|xml)`,
@@ -107,7 +137,7 @@ var scripts = []string{
 	`(?i)\b(?:innerhtml|outerhtml|insertadjacenthtml|fromcharcode|xmlhttprequest|string\.fromcharcode)\b`,
 	`(?i)<!(?:doctype|entity|element|\[cdata\[)`, `(?i)<\?(?:xml-stylesheet|import)`, `(?i)\bstyle\s*=[^>]{0,100}(?:expression|behavior|-moz-binding|url\s*\(\s*['"]?javascript)`,
 	`(?i)\bxmlns:xi\b|<xi:include`, `(?i)!entity\s+%?\s*\w+\s+(?:system|public|["'])`, `(?i)!entity\s*%\s*\w+\s+system`, `(?i)\burl\s?\(\s*javascript`, `(?i)\bvmlframe\b`, `(?i)["']\s?(?:formaction|srcdoc|xlink:href)\s*=`, `(?i)["']on[a-z]{3,45}\s*=`,
-	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `(?i)\bdocument(?:\s|/\*[^*]{0,40}\*/){0,9}\.(?:\s|/\*[^*]{0,40}\*/){0,9}(?:cookie|write|domain|location)\b`, `(?i)[\r\n]\s{0,4}http/\d(?:\.\d)? \d{3}`, `(?i)(?:^|[\r\n])\s{0,4}(?:get|post|head|put|delete|options|connect|trace|patch)\s{1,4}\S{1,200}\s{1,4}http/\d`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
+	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `(?i)\bdocument(?:\s|/\*[^*]{0,40}\*/){0,9}\.(?:\s|/\*[^*]{0,40}\*/){0,9}(?:cookie|write|domain|location)\b`, `(?i)[\r\n]\s{0,4}http/\d(?:\.\d)? \d{3}`, `(?i)(?:^|[\r\n])\s{0,4}(?:get|post|head|put|delete|options|connect|trace|patch)\s{1,4}\S{1,200}\s{1,4}http/\d`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `(?i)\\x(?:bc|d0\\xbc)/?script\\x`, `(?i)\xd0?\xbc/?script\xd0?\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
 	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
 	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
 	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,

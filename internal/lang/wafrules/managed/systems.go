@@ -8,15 +8,36 @@ import (
 
 func linux() source {
 	return source{name: "AWSManagedRulesLinuxRuleSet", namespace: "linux-os", capacity: 200,
-		rules:       family("LFI", in(linuxFiles, decoded), uriPath, queryString, header),
+		rules: family("LFI", func(p part) wafrules.Statement {
+			if p == header {
+				return anyOf(patterns(linuxFiles, p.field, decoded), patterns(uploads, fileNames, decoded))
+			}
+			return patterns(linuxFiles, p.field, decoded)
+		}, uriPath, queryString, header),
 		description: "Contains rules that block request patterns associated with exploitation of vulnerabilities specific to Linux, including LFI attacks. This can help prevent attacks that expose file contents or execute code for which the attacker should not have had access."}
 }
 
 var linuxFiles = []string{
-	`\.\.[\\/]+\.\.[\\/]`,
+	`\.\.[\\/]+\.\.[\\/]`, numberedMarks,
 	`(?i)(?:^|[\\/=:\s"'])/?proc/+(?:self|version|\d+|cpuinfo|meminfo|mounts|net|cmdline|stat|sched_debug|kcore|filesystems|partitions|modules|devices)\b`,
 	`(?i)/etc/+(?:passwd|shadow|group|gshadow|hosts|issue|motd|fstab|crontab|sudoers|ssh|mysql|apache|nginx|httpd|php|my\.cnf|resolv\.conf|os-release|security|environment|hostname|inittab|ld\.so|redhat-release|lsb-release|exports|samba)`,
 	`(?i)/var/+(?:log|mail|run|spool)/`, `(?i)/(?:root|home/[\w.-]{1,40})/+\.`, `(?i)/\.(?:ssh|bash_history|bashrc|mysql_history|netrc|aws/credentials)`, `(?i)/dev/(?:tcp|udp|shm|mem|kmem|random|sda)\b`, `(?i)/sys/(?:class|kernel|devices|firmware)/`,
+}
+
+// fileNames are the headers in which clients say what an upload is called.
+var fileNames = &wafrules.FieldToMatch{Headers: &wafrules.MapField{MatchPattern: &wafrules.MapPattern{IncludedHeaders: []string{"x-filename", "x_filename", "x.filename", "x-file-name", "x_file_name", "file-name", "slug"}},
+	MatchScope: "VALUE", OversizeHandling: "CONTINUE"}}
+
+// uploads are names that nobody gives to a document: settings and credentials of programs,
+// what a shell or an interpreter reads, copies of a server's files, and files of the kernel.
+var uploads = []string{
+	`(?i)^\.(?:` + words(`\w{1,20}rc \w{1,20}_?history \w{1,20}_?profile \w{1,20}ignore env(?:\.\w+)? boto htaccess htpasswd htdigest netrc pgpass my\.cnf vimrc viminfo git\w* svn hg bzr aws azure gcloud docker\w* kube ssh gnupg gem npmrc pypirc
+		s3cfg addressbook subversion mysql_\w+ psql_\w+ rediscli_history lesshst login logout cshrc tcshrc kshrc xinitrc xsession fetchmailrc muttrc google_authenticator proclog procmailrc rhosts shosts travis\.yml DS_Store idea vscode drush config local`) + `)$`,
+	`(?i)\.(?:bak|backup|old|orig|save|swp|swo|copy|dist|tmp|inc|conf|cfg|cnf|ini|key|pem|crt|p12|pfx|kdbx|sql|sqlite\d?|mdb|dump|log|dll|exe|bat|cmd|ps1|vbs|scr|hta|cgi|pl|py|rb|sh|so)$`,
+	`(?i)^(?:` + words(`acpi asound bootconfig buddyinfo cgroups? cmdline config\.gz cpuinfo crypto diskstats dynamic_debug execdomains fairscheduler fb filesystems interrupts iomem ioports ipmi kallsyms kcore key-users keys kmsg kpagecgroup kpagecount kpageflags
+		latency_stats loadavg locks mdstat meminfo modules mounts mtrr net pagetypeinfo partitions pressure sched_debug schedstat scsi self slabinfo softirqs swaps sysrq-trigger sysvipc thread-self timer_list timer_stats tty uptime version version_signature
+		vmallocinfo vmstat zoneinfo id_(?:rsa|dsa|ecdsa|ed25519)(?:\.pub)? authorized_keys known_hosts passwd shadow gshadow sudoers fstab hosts crontab web\.xml web\.config wp-config[\w.-]{0,20} config\.(?:php|inc|ya?ml|json|xml) settings\.(?:php|py) localsettings\.php
+		docker-compose\.ya?ml dockerfile composer\.(?:json|lock) package(?:-lock)?\.json gemfile(?:\.lock)? yarn\.lock makefile jenkinsfile vagrantfile gruntfile\.js gulpfile\.js database\.yml secrets?\.ya?ml credentials(?:\.\w+)?`) + `)$`,
 }
 
 func unix() source {
@@ -55,6 +76,10 @@ const (
 		look install command nice batch crash script man start tset ul view xz cmp comm diff fold join paste pr cancel finger at dosbox`
 )
 
+// lonely are commands that do something alone.
+const lonely = `whoami uname ifconfig netstat lsof lsusb lspci lscpu lsblk lsmod printenv visudo vipw vigr ip6?tables nslookup traceroute hostnamectl timedatectl systemctl journalctl dmidecode lsb_release
+	getent(?:\x20\w{1,20})? ps\x20aux(?:www)? sudo\x20\w{1,30} crontab sysctl mkfs fdisk useradd usermod userdel groupadd adduser deluser tcpdump busybox getcap ssh-agent ssh-add update-grub loginctl`
+
 // unixCommands are matched after quotes and backslashes are gone, runs of white space are one
 // space and letters are lower case.
 var unixCommands = []string{
@@ -65,7 +90,7 @@ var unixCommands = []string{
 	strong + " ?(?:" + words(wordCommands) + ") ?(?:>|<|\\||;|&&|`|$)",
 	// A command at the beginning, with an option.
 	"(?:^|=)(?:sudo |time |nohup |exec |command )?(?:" + words(commands) + "|" + words(wordCommands) + ") (?:-[a-z]{1,4}\\b|--[a-z]{2,20}\\b)", `(?:^|=)(?:ansible|chef|aa)-\w{3,20}\b`, `(?:^|=)(?:sudo|time|nohup|strace|ltrace|exec|xargs|env|busybox|python[\d.]{0,4}|perl|ruby|bash|nice|timeout) (?:-\w+ )?(?:` + words(commands) + `)(?:$| )`,
-	`(?:^|/)(?:usr/|local/)*s?bin/\w[\w-]`, `\balias (?:[-+]\w{1,4}\+? )?[\w.'"-]{1,30}=`, `\[\?\]\w|\[\*\]\w|/\w{0,8}\[[a-z]?//`, `\$\[\d+ ?[-+*/%]`, `(?:^|=)~[-+]\d{0,2}(?:$|&)`, `\{,[a-z]{2,12},[\w,-]*\}`, `\{[a-z]{1,12},-[a-z]`, `!-\d{1,3}!-\d`, `^(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
+	`(?:^|[/=])(?:usr/|local/)*s?bin/\w[\w-]`, `\balias (?:[-+]\w{1,4}\+? )?[\w.'"-]{1,30}=`, `\[\?\]\w|\[\*\]\w|/\w{0,8}\[[a-z]?//`, `\$\[\d+ ?[-+*/%]`, `(?:^|=)~[-+]\d{0,2}(?:$|&)`, `\{,[a-z]{2,12},[\w,-]*\}`, `\{[a-z]{1,12},-[a-z]`, `!-\d{1,3}!-\d`, `(?:^|=)(?:python\d[\d.]*|busybox|bsdtar|perl|ruby|php\d?|nodejs|bash|zsh|ksh|dash|ncat|netcat|socat) (?:-|/|[\w./-]{1,40}\.(?:py|sh|php|pl|rb|js)\b)`,
 	`(?:/usr)?(?:/local)?/s?bin/(?:` + words(`\w{0,3}sh\b cat ls id\b whoami uname wget curl nc\b ncat python perl ruby php echo chmod chown ps\b kill rm\b cp\b mv\b touch sleep ping env\b printenv find grep awk sed tail head less more base64 tee ssh\b scp telnet ftp tar\b gcc
 		su\b sudo passwd mount nslookup dig\b ifconfig netstat busybox node\b lua\b \?\?\? \w?[\[?*]`) + `)`,
 	`/\?[\w?*]{0,10}/|/\*[a-z?]{1,10}/`, `\?\?[\w?*]{0,8}/\w`, `/\w{0,8}\?\?`, // /???/c?t
@@ -74,7 +99,10 @@ var unixCommands = []string{
 	`^\(\) ?\{`, `=\(\) ?\{`, `\(\) ?\{ ?(?::|_|\w{1,10}) ?; ?\}`, `/dev/(?:tcp|udp|null|zero|stdin|stdout|stderr)\b`, `>&? ?/?(?:dev/|tmp/|var/|etc/)`, `[12]>&[012]`, `\b(?:bash|sh|zsh|ksh|dash) -[cip]\b`, `\b(?:python[\d.]*|perl|ruby|php|node|lua) -[ercm]\b`,
 	`\b(?:wget|curl) (?:-\w|--?\w|https?:|ftp:|\w+\.\w)`, `\bnc(?:at)? -\w`, `\b(?:chmod|chown) (?:\+|-|\d{3}|[ugoa]+[+=-]|\w+:)`, `\brm -[rf]{1,2}\b`, `\buname -\w`, `\bcat /\w`, `\bls -[a-z]{1,5}\b`, `\becho \$`, `\bping -[cnw] ?\d`, `\bsleep \d{1,3}(?:$|[;|&)])`,
 	`<<< ?\w`, `\b(?:import|__import__)\b.{0,10}\b(?:os|subprocess|socket|pty)\b`, `\bfind / -`, `\bps -?aux`, `\b(?:apt|apt-get|yum|dnf) (?:-y )?install\b`, `\bsudo -?\w`, `\bmkfifo /`, `\bcrontab -`,
-	`\{(?:cat|ls|id|echo|wget|curl|nc|bash|sh|ping),`, `/etc/(?:passwd|shadow|group|hosts|crontab|sudoers)`,
+	`(?:^|=)python\d\.\d+ \w`, `(?:^|[=\s])[<>]\([a-z][^()]{0,60}\)`,
+	// A command that is no word of English and all that a value says.
+	"(?:^|=)(?:" + words(lonely) + ") ?(?:$|&)",
+	`\{(?:` + words(commands) + "|" + words(wordCommands) + `),`, `/etc/(?:passwd|shadow|group|hosts|crontab|sudoers)`,
 }
 
 func windows() source {
@@ -95,7 +123,7 @@ var windowsCommands = []string{
 	`(?:;|\||&|\n) ?(?:` + words(`ping net dir type copy del erase move ren echo reg sc at find more start set ver hostname arp route shutdown ftp format query command tree date time title color print sort`) + `) ?(?:/[a-z]\b|\\|%|[a-z]:\\|\*\.|-[a-z]\b|>|\||&&|\d{1,3}\.\d)`,
 	`\bcmd(?:\.exe|32)? ?(?:/|\\)[ckrqvsd]\b`, `\bcommand\.com\b`, `%(?:comspec|systemroot|windir|appdata|programfiles|userprofile|temp|path|username|computername|homedrive|homepath)(?::~-?\d+,-?\d+)?%`,
 	`\b(?:c:|%systemroot%)?\\?(?:windows|winnt)\\(?:system32|syswow64|temp)\b`, `\bnet(?:1)?(?:\.exe)? (?:user|localgroup|group|use|view|share|start|stop|accounts|session)\b`, `\b(?:reg|reg\.exe) (?:query|add|delete|save|export)\b`,
-	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?(?:%|\[|\{%)[^=]{1,20}==`, `\bif /i [^=]{1,40}==`, `\bif (?:not )?\S{1,20} ?== ?\S{1,20} (?:echo|cmd|goto|call|set|del|start|exit|\()`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
+	`\b(?:certutil|bitsadmin|mshta|regsvr32|rundll32|wmic|schtasks|cscript|wscript)(?:\.exe)?\b ?[-/\w]`, `\bnslookup(?:\.exe)? (?:-\w|\w+\.)`, `\bping(?:\.exe)? -n \d`, `\btype (?:[a-z]:)?\\`, `\bdir (?:[a-z]:)?[\\/]`, `\bfor /[fdlr] `, `%+[^ %]{1,40} in ?\(.{0,200}\) ?do\b`, `\bif (?:/i )?(?:not )?(?:exist|defined|errorlevel|cmdextversion)\b`, `\bif (?:/i )?(?:not )?\(?(?:%|\[|\{%)[^=]{1,20}==`, `\bif /i [^=]{1,40}==`, `(?:^|=)if (?:not )?\S{1,30} ?== ?\S{1,30} \w`, `(?:^|=)for (?:/[dflr] )?%%?\w in\b`, `\bif (?:not )?\S{1,20} ?== ?\S{1,20} (?:echo|cmd|goto|call|set|del|start|exit|\()`, `\bif .{1,40} (?:equ|neq|lss|leq|gtr|geq) `, `(?:;|\||&|\n) ?(?:bcdboot|bcdedit|bitsadmin|certreq|diskraid|extrac32|makecab|odbcconf|pcalua|replace|robocopy|wmiadap|tracerpt)\b`, `\bping(?:\.exe)? \d{1,3}\.\d`,
 }
 
 var powerShell = []string{
@@ -127,8 +155,16 @@ var phpPatterns = []string{
 	`(?i)\b(?:` + words(`fopen fwrite fputs fread fgets fsockopen pfsockopen unserialize parse_str readfile opendir scandir symlink chgrp chown chmod unlink rmdir mkdir phpinfo usort uasort uksort popen passthru filegroup fileowner fileperms
 		filemtime fileatime fnmatch ftruncate fputcsv gzopen bzopen basename dirname copy tmpfile tempnam glob stat file rename unpack substr str_replace str_repeat ucfirst ucwords strrev strtolower var_dump print_r phpcredits phpversion
 		get_defined_\w+ get_class_\w+ get_object_vars \w+_exists is_\w{3,12} array_\w{3,20} mb_\w{3,20} ob_\w{3,20} session_\w{3,20} mysqli?_\w{3,20} pg_\w{3,20} curl_\w{3,20} stream_\w{3,20} posix_\w{3,20} preg_\w{3,20} iconv_\w{3,20} json_(?:en|de)code`) + `)\s{0,5}\(\s{0,5}(?:\$|['"]|\)|\w+\))`,
-	`^\(\w{3,30}\)\s?\([^)]{1,60}\)`, `\[['"]?\w{3,30}['"]?\]\)?\s?\[\d\]\}?\)?\s?\(`, `(?:\\x[0-9a-fA-F]{2}\w{0,30}){1,8}["']\s?\(`, `(?i)\((?:string|array|object)\)\s?["'{\[]`,
-	`(?i)\b(?:opcache|mbstring|zend|xdebug|suhosin|pcre|phar|fastcgi|ffi)\.[a-z_]{3,40}\s*=`, `(?i)\b(?:memory_limit|max_execution_time|max_input_\w+|unserialize_\w+|display_(?:startup_)?errors|error_reporting|error_(?:pre|ap)pend_string|register_(?:globals|argc_argv)|magic_quotes\w*|post_max_size|upload_(?:max_filesize|tmp_dir)|html_errors|disable_classes|short_open_tag|enable_dl|extension_dir|include_path|doc_root|user_dir|output_(?:handler|buffering)|precision|serialize_precision|engine|variables_order|request_order|implicit_flush|zlib\.output_\w+)\s*=\s*(?:on|off|true|false|\d|['"/])`,
+	// Names in parentheses are called too.
+	`(?:^|[=&;(])\s?\(['"]?\w{3,30}['"]?\)\s?\([^)]{0,60}\)`,
+	// Elements of an array are called, with comments between.
+	`\$\{?[\w@$]+\}?(?:\s|\[[^\]]*\]|\{[^}]*\}|/\*[^*]*\*/|(?://|#)[^\n]*\n)*(?:\[[^\]]*\]|\{[^}]*\}|/\*[^*]*\*/|(?://|#)[^\n]*\n)\s?\(`,
+	// Names that only PHP has, and that do harm.
+	`(?i)\b(?:` + words(`shell_exec proc_open pcntl_exec pcntl_fork pcntl_alarm pfsockopen fsockopen call_user_func(?:_array)? call_user_method(?:_array)? create_function base64_decode gzinflate gzuncompress gzdecode bzdecompress convert_uudecode str_rot13 file_get_contents
+		file_put_contents move_uploaded_file php_uname php_strip_whitespace highlight_file show_source get_defined_(?:vars|functions|constants) get_class_(?:methods|vars) get_object_vars register_(?:shutdown|tick)_function set_include_path posix_(?:getpwuid|getuid|kill|mkfifo|setuid|setsid|ttyname)
+		apache_child_terminate __halt_compiler proc_terminate proc_nice stream_context_create stream_socket_(?:client|server) simplexml_load_(?:file|string) unserialize_callback_func array_diff_u(?:assoc|key) array_intersect_u(?:assoc|key) forward_static_call(?:_array)?
+		spl_autoload_register assert_options mb_ereg(?:i)?_replace preg_replace_callback runkit_\w{3,20} ob_start inject_code ftp_(?:connect|put|nb_put|login) mysql_(?:query|pconnect) mysqli_(?:multi_)?query pg_(?:query|execute) sqlite_(?:array_)?query oci_execute odbc_exec`) + `)\b`, `\[['"]?\w{3,30}['"]?\]\)?\s?\[\d\]\}?\)?\s?\(`, `(?:\\x[0-9a-fA-F]{2}\w{0,30}){1,8}["']\s?\(`, `(?i)\((?:string|array|object)\)\s?["'{\[]`,
+	`(?i)\b(?:opcache|mbstring|zend|xdebug|suhosin|pcre|phar|fastcgi|ffi)\.[a-z_]{3,40}\s*=`, `(?i)\b(?:memory_limit|max_execution_time|max_input_\w+|unserialize_\w+|display_(?:startup_)?errors|error_reporting|error_(?:pre|ap)pend_string|register_(?:globals|argc_argv)|magic_quotes\w*|post_max_size|upload_(?:max_filesize|tmp_dir)|html_errors|disable_classes|short_open_tag|enable_dl|extension_dir|include_path|doc_root|user_dir|output_(?:handler|buffering)|precision|serialize_precision|engine|variables_order|request_order|implicit_flush|zlib\.output_\w+|allow_(?:url_\w+|call_time_pass_reference)|arg_separator\.\w+|assert\.\w+|auto_(?:detect_line_endings|globals_jit)|browscap|date\.\w+|default_(?:charset|mimetype|socket_timeout)|docref_\w+|error_log|exif\.\w+|expose_php|file_uploads|hard_timeout|iconv\.\w+|ignore_(?:user_abort|repeated_\w+)|log_errors\w*|mail\.\w+|max_file_uploads|mysql(?:i|nd)?\.\w+|pdo\w*\.\w+|realpath_cache_\w+|report_\w+leaks|runkit\.\w+|session\.(?:save|use|cookie|auto|upload|gc|serialize|trans|sid|name|referer|cache)\w*|sendmail_(?:from|path)|soap\.\w+|sql\.safe_mode|sqlite3?\.\w+|sys_temp_dir|syslog\.\w+|sysvshm\.\w+|track_errors|unserialize_\w+|uploadprogress\.\w+|url_rewriter\.\w+|user_agent|windows\.\w+|xmlrpc_\w+|xml_parser\.\w+)\s*=\s*(?:on|off|true|false|\d|['"/])`,
 	`(?i)\$_(?:get|post|request|cookie|server|files|env|session)\b`, `(?i)\$(?:globals|http_(?:get|post|cookie|server|raw)_\w+|argv|argc|php_errormsg)\b`, `(?i)\b(?:allow_url_include|auto_prepend_file|auto_append_file|disable_functions|open_basedir|safe_mode|suhosin\.simulation|cgi\.force_redirect|cgi\.redirect_status_env)\b\s*=`,
 	`(?i)\bO:\d+:"[^"]{1,60}":\d+:\{`, `\$[@$]*[a-zA-Z_{][\w@$.{}-]{0,30}(?:\[[^\]]{1,20}\])?\}?\s?\(\s*(?:['"$@]|\d+\)|\))`, `\$\w{1,30}->\$?\w{1,30}\s?\(`, `\$ {1,30}\{ {0,20}@?\$?[\w.]{1,20} {0,9}\}`, `(?i)\bphp[-_]?(?:input|filter)\b/?`, `(?i)\b(?:include|require)\s*\(?\s*['"$]`, `(?i)\.ph(?:p\d?|tml|ar|ps|pt)(?:[./]|$).{0,40}\.(?:jpe?g|png|gif|txt)$`, `(?i)\bcallable\b|\b\w{3,30}::__construct`,
 }
