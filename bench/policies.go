@@ -78,6 +78,15 @@ func policies(args []string) error {
 			return fmt.Errorf("%s: %w", sc.name, err)
 		}
 	}
+	for _, sc := range []struct{ name, level string }{{"access-log", ""}, {"info-log", "INFO"}} {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), sc.name) {
+			continue
+		}
+		s := scenario{name: sc.name, target: "CPU 1.03"}
+		if err := measureLogs(s, *gate, filepath.Join(dir, sc.name), sc.level, *rounds, *length); err != nil {
+			return fmt.Errorf("%s: %w", sc.name, err)
+		}
+	}
 	if *only == "" || slices.Contains(strings.Split(*only, ","), "chain") {
 		return measureChain(scenario{name: "chain", target: "CPU 1.5"}, *gate, dir, *rounds, *length)
 	}
