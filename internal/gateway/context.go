@@ -27,7 +27,7 @@ func (x *exchange) AppendVariable(dst []byte, id variable.ID, arg string) ([]byt
 	}
 	switch id {
 	case variable.RequestTime:
-		return x.start.UTC().AppendFormat(dst, "02/Jan/2006:15:04:05 +0000"), true
+		return append(dst, x.g.second.text(x.start)...), true
 	case variable.SourceIP:
 		if x.test {
 			return append(dst, testSource...), true

@@ -24,11 +24,12 @@ type executionLog struct {
 	level plan.LogLevel
 	trace bool // headers and bodies too
 
+	at       time.Time // of what is written: read where time has passed, not for each message
 	failed   bool
 	text     []byte
 	lines    []executionLine
 	received []byte // the start of the backend's body, with trace
-	event    []byte // what each yields
+	cut      []byte // what each yields of a long message
 }
 
 // An executionLine is one message in executionLog.text, which starts where the one before
@@ -47,13 +48,13 @@ const (
 )
 
 func (l *executionLog) reset() {
-	*l = executionLog{text: kept(l.text), lines: l.lines[:0], received: l.received[:0], event: l.event}
+	*l = executionLog{text: kept(l.text), lines: l.lines[:0], received: l.received[:0], cut: l.cut}
 }
 
 // put ends the message that was appended to text.
-func (l *executionLog) put(at time.Time, failure bool) {
+func (l *executionLog) put(failure bool) {
 	if failure || l.level == plan.LogInfo {
-		l.lines = append(l.lines, executionLine{len(l.text), at, failure})
+		l.lines = append(l.lines, executionLine{len(l.text), l.at, failure})
 		return
 	}
 	l.text = l.text[:l.start()]
@@ -68,10 +69,15 @@ func (l *executionLog) start() int {
 
 // add appends to the message, not more than an event can show.
 func (l *executionLog) add(parts ...string) {
+	text := l.text
+	end := l.start() + maxEvent + 1
 	for _, s := range parts {
-		room := l.start() + maxEvent + 1 - len(l.text)
-		l.text = append(l.text, s[:min(len(s), max(room, 0))]...)
+		if len(text)+len(s) > end {
+			s = s[:max(end-len(text), 0)]
+		}
+		text = append(text, s...)
 	}
+	l.text = text
 }
 
 // addPair appends a member of a map, as Java prints it: "{a=1, b=2}".
@@ -113,30 +119,26 @@ func (l *executionLog) addHeader(h message.Header, skip func(name string) bool) 
 	l.add("}")
 }
 
-// each yields the messages that are to be told, cut so that prefixed with prefix they fit
-// an event. event is valid until the next.
-func (l *executionLog) each(prefix string, yield func(at time.Time, event []byte) bool) {
+// each yields the messages that are to be told, cut so that with a prefix of so many bytes
+// they fit an event. message is valid until the next.
+func (l *executionLog) each(prefix int, yield func(at time.Time, message []byte) bool) {
 	if l.level == plan.LogError && !l.failed {
 		return
 	}
-	if l.event == nil {
-		l.event = make([]byte, 0, maxEvent)
-	}
-	start := 0
-	for _, line := range l.lines {
+	start, room := 0, maxEvent-min(prefix, 128)
+	for i := range l.lines {
+		line := &l.lines[i]
 		m := l.text[start:line.end]
 		start = line.end
-		event := append(l.event[:0], prefix[:min(len(prefix), 128)]...)
-		if len(event)+len(m) <= maxEvent {
-			event = append(event, m...)
-		} else {
-			cut := maxEvent - len(truncated) - len(event)
+		if len(m) > room {
+			cut := room - len(truncated)
 			for cut > 0 && !utf8.RuneStart(m[cut]) {
 				cut--
 			}
-			event = append(append(event, m[:cut]...), truncated...)
+			l.cut = append(append(l.cut[:0], m[:cut]...), truncated...)
+			m = l.cut
 		}
-		if !yield(line.at, event) {
+		if !yield(line.at, m) {
 			return
 		}
 	}
@@ -145,35 +147,43 @@ func (l *executionLog) each(prefix string, yield func(at time.Time, event []byte
 // openLog begins the execution log of a method that has one.
 func (x *exchange) openLog() {
 	x.log = &x.buffers.log
+	x.log.at = x.g.now()
 	x.log.level, x.log.trace = x.method.Log, x.method.DataTrace
 	x.logFailure("Extended Request Id: ", x.extendedID)
 }
 
+// logAt says when what is written from here on happened. It is called where a request may
+// have waited, so that not each message reads the clock.
+func (x *exchange) logAt(t time.Time) {
+	if x.log != nil {
+		x.log.at = t
+	}
+}
+
 // logLine writes a message of level INFO; x.log is not nil.
 func (x *exchange) logLine(parts ...string) {
-	x.log.add(parts...)
-	x.log.put(x.g.now(), false)
+	if x.log.level == plan.LogInfo {
+		x.log.add(parts...)
+	}
+	x.log.put(false)
 }
 
 // logFailure writes a message that level ERROR has too.
 func (x *exchange) logFailure(parts ...string) {
 	x.log.add(parts...)
-	x.log.put(x.g.now(), true)
+	x.log.put(true)
 }
 
 // logHeader writes a map of header fields.
 func (x *exchange) logHeader(label string, h message.Header, skip func(name string) bool) {
 	x.log.add(label)
 	x.log.addHeader(h, skip)
-	x.log.put(x.g.now(), false)
+	x.log.put(false)
 }
-
-// stageName names the stage as the lines of usage plans do.
-func (x *exchange) stageName() string { return x.stage.API.ID + "/" + x.stage.Name }
 
 // logVerifying tells that a usage plan is looked for.
 func (x *exchange) logVerifying() {
-	x.logLine("Verifying Usage Plan for request: ", x.requestID, ". API Key: ", meter.Mask(x.key), " API Stage: ", x.stageName())
+	x.logLine("Verifying Usage Plan for request: ", x.requestID, ". API Key: ", meter.Mask(x.key), " API Stage: ", x.stage.API.ID, "/", x.stage.Name)
 }
 
 // logAdmitted tells that the usage plan let the request in, or that the method needs no
@@ -183,7 +193,7 @@ func (x *exchange) logAdmitted() {
 		x.logVerifying()
 		x.logLine("API Key  authorized because method '", x.method.Name, " ", x.method.Resource.Path, "' does not require API Key. Request will not contribute to throttle or quota limits")
 	}
-	x.logLine("Usage Plan check succeeded for API Key ", meter.Mask(x.key), " and API Stage ", x.stageName())
+	x.logLine("Usage Plan check succeeded for API Key ", meter.Mask(x.key), " and API Stage ", x.stage.API.ID, "/", x.stage.Name)
 }
 
 // logStart tells what the method was asked for. With data tracing it reads the body.
@@ -218,6 +228,7 @@ func (x *exchange) logStart() error {
 	x.logLine("}")
 	x.logHeader("Method request headers: ", x.req.Header, nil)
 	body, err := x.readBody()
+	x.logAt(x.g.now())
 	if err == nil {
 		x.logBody("Method request body before transformations: ", body)
 	}
@@ -230,14 +241,13 @@ func (x *exchange) logBody(label string, body []byte) {
 
 // logSending tells what goes to the backend.
 func (x *exchange) logSending(i *plan.Integration, req *upstream.Request) {
-	scheme, _, _ := strings.Cut(i.Target.String(), "://")
-	url := scheme + "://" + i.Target.Host() + req.Target
+	scheme := i.Target.Scheme()
 	if x.log.trace {
-		x.logLine("Endpoint request URI: ", url)
+		x.logLine("Endpoint request URI: ", scheme, "://", i.Target.Host(), req.Target)
 		x.logHeader("Endpoint request headers: ", req.Header, nil)
 		x.logBody("Endpoint request body after transformations: ", req.Content)
 	}
-	x.logLine("Sending request to ", url)
+	x.logLine("Sending request to ", scheme, "://", i.Target.Host(), req.Target)
 }
 
 // logReceived tells what came back.

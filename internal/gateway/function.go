@@ -112,6 +112,7 @@ func (x *exchange) invoke(ctx context.Context, i *plan.Integration, call *invoke
 		return nil, err
 	}
 	began := x.g.now()
+	x.logAt(began)
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)
 	defer cancel()
 	if x.log != nil {
@@ -120,6 +121,7 @@ func (x *exchange) invoke(ctx context.Context, i *plan.Integration, call *invoke
 	res, err := x.g.Functions.Invoke(ctx, call)
 	x.backend.called = true
 	x.backend.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.backend.latency))
 	if err != nil {
 		return nil, x.notInvoked(err)
 	}

@@ -38,9 +38,8 @@ type bench struct {
 // Done implements Observer.
 func (b *bench) Done(r *Record) {
 	b.records = nil
-	for _, e := range r.ExecutionLog {
-		_, text, _ := strings.Cut(string(e), ") ")
-		b.records = append(b.records, text)
+	for _, message := range r.ExecutionLog {
+		b.records = append(b.records, string(message))
 	}
 }
 

@@ -111,6 +111,7 @@ func (x *exchange) streamFromFunction(ctx context.Context, i *plan.Integration, 
 		return err
 	}
 	began := x.g.now()
+	x.logAt(began)
 	ctx, cancel := context.WithTimeout(ctx, i.Timeout)
 	if x.log != nil {
 		x.logInvoking(i, call)
@@ -118,6 +119,7 @@ func (x *exchange) streamFromFunction(ctx context.Context, i *plan.Integration, 
 	s, err := x.g.Functions.Stream(ctx, call)
 	x.backend.called = true
 	x.backend.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.backend.latency))
 	if err != nil {
 		cancel()
 		return x.notInvoked(err)
@@ -137,6 +139,7 @@ func (x *exchange) streamFromFunction(ctx context.Context, i *plan.Integration, 
 	}
 	out, err := x.streamed.fn.metadata()
 	x.backend.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.backend.latency))
 	if err != nil {
 		return x.notStreamed(err)
 	}

@@ -61,6 +61,7 @@ type Gateway struct {
 
 	plan      atomic.Pointer[plan.Plan]
 	exchanges sync.Pool
+	second    second
 }
 
 // An Observer is told about each request when its answer is complete. Done must not

@@ -277,6 +277,7 @@ func (x *exchange) proxyBody(req *upstream.Request) {
 // send sends the request and reads the head of the answer into x.answer.
 func (x *exchange) send(ctx context.Context, i *plan.Integration, req *upstream.Request) error {
 	began := x.g.now()
+	x.logAt(began)
 	req.Deadline = began.Add(i.Timeout)
 	req.Gone = x.req.Gone
 	if x.log != nil {
@@ -285,6 +286,7 @@ func (x *exchange) send(ctx context.Context, i *plan.Integration, req *upstream.
 	err := x.g.Upstream.Do(ctx, i.Target, req, &x.answer)
 	x.backend.called = true
 	x.backend.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.backend.latency))
 	if err != nil {
 		x.backend.problem = err.Error()
 		return backendRefusal(err)

@@ -171,6 +171,7 @@ func (x *exchange) callAuthorizer(ctx context.Context, a *plan.Authorizer, token
 		By: invoke.Authority{Source: a.ARN, Account: x.stage.Account, Credentials: a.Credentials},
 	})
 	x.auth.call.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.auth.call.latency))
 	if err != nil {
 		return nil, x.authorizerNotCalled(err)
 	}

@@ -50,13 +50,15 @@ func (x *exchange) observe() {
 		return
 	}
 	x.attribute()
+	end := x.g.now()
+	x.logAt(end)
 	if x.log != nil {
 		x.finishLog()
 	}
 	r := &x.record
 	*r = Record{
 		Stage: x.stage, Method: x.method, RequestID: x.requestID, ExtendedID: x.extendedID, HTTPMethod: x.req.Method,
-		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: x.g.now().Sub(x.start),
+		Host: x.req.Host, Path: x.req.Path, Status: x.res.status, Sent: x.res.sent, Start: x.start, Latency: end.Sub(x.start),
 		Client: x.client, IntegrationLatency: x.backend.latency, IntegrationStatus: x.backend.status, Cache: x.caching.outcome, x: x,
 	}
 	if x.refusal != nil {
@@ -70,13 +72,18 @@ func (x *exchange) observe() {
 	x.g.Observer.Done(r)
 }
 
-// ExecutionLog calls yield with each event of the execution log, with its time; there is
-// none when the method logs nothing, or level ERROR had no failure. event is valid until the
-// next.
-func (r *Record) ExecutionLog(yield func(at time.Time, event []byte) bool) {
+// ExecutionLog calls yield with each event of the execution log, without the prefix that all
+// have, and with its time; there is none when the method logs nothing, or level ERROR had no
+// failure. message is valid until the next.
+func (r *Record) ExecutionLog(yield func(at time.Time, message []byte) bool) {
 	if r.x.log != nil {
-		r.x.log.each("("+r.RequestID+") ", yield)
+		r.x.log.each(len(r.RequestID)+len("() "), yield)
 	}
+}
+
+// AppendExecutionPrefix appends what each event of the execution log begins with.
+func (r *Record) AppendExecutionPrefix(dst []byte) []byte {
+	return append(append(append(dst, '('), r.RequestID...), ") "...)
 }
 
 // HasExecutionLog reports whether ExecutionLog may have events.

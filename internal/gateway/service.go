@@ -231,6 +231,7 @@ func (x *exchange) askOwn(ctx context.Context, i *plan.Integration, req *upstrea
 		return nil, misconfigured("integration-loop", "The integration was called by a call of an integration")
 	}
 	began := x.g.now()
+	x.logAt(began)
 	ctx, cancel := context.WithTimeout(context.WithValue(ctx, within{}, true), i.Timeout)
 	defer cancel()
 	r, err := ownRequest(ctx, req)
@@ -251,6 +252,7 @@ func (x *exchange) askOwn(ctx context.Context, i *plan.Integration, req *upstrea
 	x.received = rec.body
 	x.backend.called = true
 	x.backend.latency = x.g.now().Sub(began)
+	x.logAt(began.Add(x.backend.latency))
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		timeout := *errTimeout
 		return nil, &timeout

@@ -71,7 +71,7 @@ func (g *Gateway) Test(ctx context.Context, t *Test) *TestResult {
 	x.caller, x.accessKey = t.Caller, t.AccessKey
 	t.Stage.Root.Match(x.path, plan.IndexMethod(t.Verb), &x.params) // a path that does not fit leaves them empty
 	x.log = &x.buffers.log
-	x.log.level, x.log.trace = plan.LogInfo, true
+	x.log.level, x.log.trace, x.log.at = plan.LogInfo, true, x.start
 	x.runTest(ctx)
 	defer x.end()
 	return &TestResult{
@@ -96,6 +96,7 @@ func (x *exchange) runTest(ctx context.Context) {
 		x.refuse(err)
 	}
 	x.respond()
+	x.logAt(x.g.now())
 	x.finishLog()
 }
 
@@ -117,7 +118,7 @@ func (x *exchange) testHeader(h message.Header) message.Header {
 func (x *exchange) testLog() string {
 	var b strings.Builder
 	b.WriteString("Execution log for request " + x.requestID + "\n")
-	x.log.each("", func(at time.Time, event []byte) bool {
+	x.log.each(0, func(at time.Time, event []byte) bool {
 		b.WriteString(at.UTC().Format("Mon Jan 02 15:04:05 UTC 2006 : "))
 		b.Write(event)
 		b.WriteByte('\n')

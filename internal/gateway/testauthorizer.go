@@ -66,7 +66,7 @@ func (g *Gateway) TestAuthorizer(ctx context.Context, t *AuthorizerTest) *Author
 	x.stage, x.verb, x.path = t.Stage, "GET", t.Path
 	x.method = &plan.Method{Name: "GET", Resource: &plan.Resource{ID: testResourceID, Path: testResourcePath}, Authorizer: &a}
 	x.log = &x.buffers.log
-	x.log.level, x.log.trace = plan.LogInfo, true
+	x.log.level, x.log.trace, x.log.at = plan.LogInfo, true, x.start
 
 	out, err := x.tryAuthorizer(ctx, &a)
 	var r *Refusal

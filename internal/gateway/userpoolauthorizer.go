@@ -53,6 +53,7 @@ func (x *exchange) verifyToken(ctx context.Context, a *plan.Authorizer) error {
 		x.logIdentity(a, text)
 	}
 	token, err := x.g.Tokens.Verify(ctx, a.Pools, text)
+	x.logAt(x.g.now()) // keys may have been fetched
 	if err != nil {
 		return x.refuseToken(err)
 	}

@@ -2,8 +2,8 @@
 // Logs has them. The data plane appends to it, the logs service reads and searches it, the
 // server opens and runs it.
 //
-// Appending never blocks: a line is copied into one bounded queue, and when that is full
-// the line is dropped and counted. One goroutine, Run, writes what is queued in batches to
+// Appending never blocks: a line, or the lines of a request together, is copied into one
+// bounded queue, and when that is full it is dropped and counted. One goroutine, Run, writes what is queued in batches to
 // segment files, a folder per group. A process that ends in order writes everything; one
 // that is killed loses what was queued in the last few milliseconds, a machine that loses
 // power also what the kernel had not written back. A record that was torn is dropped, with

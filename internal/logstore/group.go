@@ -33,7 +33,7 @@ func (g Group) folder() string {
 // same time in the order in which they were written.
 type Position struct {
 	Time int64  // milliseconds since 1970
-	Seq  uint64 // counts the records of the group
+	Seq  uint64 // counts the events and other records of the group
 }
 
 // Before reports whether p comes before q.

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
 var orders = Group{"000000000000", "us-east-1", "/gw/orders"}
@@ -160,6 +161,98 @@ func TestRestartKeepsEverything(t *testing.T) {
 	}
 	if groups := s.Groups(orders.Account, orders.Region); len(groups) != 1 || groups[0].Name != orders.Name || groups[0].Bytes != s.Stats().Bytes {
 		t.Errorf("groups %+v, %d bytes", groups, s.Stats().Bytes)
+	}
+}
+
+// TestLinesAreEventsLikeOthers appends the same events one by one and together: nothing that
+// can be asked tells them apart, before a restart and after it.
+func TestLinesAreEventsLikeOthers(t *testing.T) {
+	times := []int64{7, 7, 5, 9, 9} // a clock may be set back within a request
+	together, one := t.TempDir(), t.TempDir()
+	a, stopA := open(t, Options{Dir: together})
+	b, stopB := open(t, Options{Dir: one})
+	var lines Lines
+	lines.Reset([]byte("(id) "))
+	if !a.Writer(orders, "x").AppendLines(&lines) || a.Has(orders) {
+		t.Error("no lines at all were not taken, or made a group")
+	}
+	for i, at := range times {
+		if !lines.Add(at, fmt.Appendf(nil, "line-%d", i)) {
+			t.Fatal("no room")
+		}
+		b.Writer(orders, "s").Append(at, fmt.Appendf(nil, "(id) line-%d", i))
+	}
+	a.Writer(orders, "s").AppendLines(&lines)
+	for _, s := range []*Store{a, b} {
+		fill(t, s, "s", 6)
+		fill(t, s, "other", 8)
+	}
+	for _, again := range []bool{false, true} {
+		if again {
+			stopA()
+			stopB()
+			a, _ = open(t, Options{Dir: together})
+			b, _ = open(t, Options{Dir: one})
+		}
+		for _, q := range []Query{
+			{}, {From: 7, To: 8}, {Limit: 2}, {Limit: 3, Latest: true}, {MaxBytes: 20},
+			{After: &Position{7, 0}}, {Before: &Position{9, 4}, Latest: true}, // positions amid the lines
+			{Match: func(m []byte) bool { return strings.HasPrefix(string(m), "(id) line-3") }},
+			{Stream: func(n string) bool { return n == "s" }},
+		} {
+			q.Group = orders
+			if q.Limit == 0 {
+				q.Limit = 100
+			}
+			got, gotMore, err := a.Read(t.Context(), q)
+			want, wantMore, err2 := b.Read(t.Context(), q)
+			if err != nil || err2 != nil || gotMore != wantMore {
+				t.Fatal(err, err2, gotMore, wantMore)
+			}
+			if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Event{}, "Ingested")); diff != "" {
+				t.Errorf("restarted %v, query %+v: %s", again, q, diff)
+			}
+		}
+		got, err := a.Streams(t.Context(), orders)
+		want, err2 := b.Streams(t.Context(), orders)
+		if diff := cmp.Diff(want, got, cmpopts.IgnoreFields(Stream{}, "Ingested", "Created"), cmpopts.IgnoreUnexported(Stream{})); err != nil || err2 != nil || diff != "" {
+			t.Errorf("restarted %v: %v, %v, %s", again, err, err2, diff)
+		}
+	}
+	if ok, err := a.DeleteStream(t.Context(), orders, "s"); !ok || err != nil {
+		t.Fatal(ok, err)
+	}
+	a.Writer(orders, "s").AppendLines(&lines)
+	lines.Reset(nil)
+	lines.Add(100, []byte("last"))
+	a.Writer(orders, "s").AppendLines(&lines)
+	if got, want := messages(t, a, Query{}), "(id) line-2 (id) line-0 (id) line-1 other8 (id) line-3 (id) line-4 last"; got != want {
+		t.Errorf("a stream that came back: got %q, want %q", got, want)
+	}
+}
+
+// TestLinesAreBounded: as many events as fit are taken, with the largest prefix, and can be read.
+func TestLinesAreBounded(t *testing.T) {
+	s, _ := open(t, Options{Dir: t.TempDir()})
+	var l Lines
+	l.Reset([]byte(strings.Repeat("p", 1000)))
+	n := 0
+	for l.Add(int64(n), make([]byte, 1000)) {
+		n++
+	}
+	if n < 250 || n > 262 || !s.Writer(orders, "s").AppendLines(&l) {
+		t.Fatalf("%d events fit", n)
+	}
+	events, _, err := s.Read(t.Context(), Query{Group: orders, Limit: 1000})
+	if err != nil || len(events) != n || len(events[0].Message) != maxPrefix+1000 {
+		t.Fatalf("%d events were read, %v", len(events), err)
+	}
+	full, err := Open(Options{Dir: t.TempDir(), Queue: 1000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if full.Writer(orders, "s").AppendLines(&l) || full.Stats().Dropped != uint64(n) {
+		t.Errorf("%d dropped, want %d", full.Stats().Dropped, n)
 	}
 }
 
@@ -384,11 +477,16 @@ func FuzzSegment(f *testing.F) {
 	seed = appendFrame(seed, kindCreated, 1, 1, "stream", "")
 	seed = appendFrame(seed, kindEvent, 2, 3, "stream", "message")
 	f.Add(seed, uint(3))
+	var l Lines
+	l.Reset([]byte("prefix "))
+	l.Add(5, []byte("one"))
+	l.Add(4, nil)
+	f.Add(appendFrame(seed, kindLines, l.first, 6, "stream", l.block), uint(1))
 	f.Add(seed[:len(seed)-1], uint(1))
 	f.Add([]byte(magic), uint(0))
 	f.Fuzz(func(t *testing.T, data []byte, cut uint) {
 		var records []record
-		g, sound := scan(data, func(r record) bool { records = append(records, r); return true })
+		g, sound := frames(data, func(r record) bool { records = append(records, r); return true })
 		if sound == 0 {
 			return
 		}
@@ -403,7 +501,7 @@ func FuzzSegment(f *testing.F) {
 		// A torn end takes nothing but itself.
 		torn := data[:cut%uint(sound+1)]
 		n := 0
-		if _, end := scan(torn, func(record) bool { n++; return true }); end > len(torn) || n > len(records) || end < sound && end > 0 && len(torn)-end > frameHead+maxPayload {
+		if _, end := frames(torn, func(record) bool { n++; return true }); end > len(torn) || n > len(records) || end < sound && end > 0 && len(torn)-end > frameHead+maxPayload {
 			t.Fatalf("cut at %d: %d records to %d, whole: %d", len(torn), n, end, len(records))
 		}
 	})
@@ -438,6 +536,27 @@ func BenchmarkAppendAndWrite(b *testing.B) {
 	b.ReportAllocs()
 	for i := range b.N {
 		w.Append(1, line)
+		if i%4096 == 4095 {
+			if err := s.Flush(b.Context()); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+}
+
+// BenchmarkAppendLines is the whole cost of the ten lines of a request, the file's included.
+func BenchmarkAppendLines(b *testing.B) {
+	s, _ := open(b, Options{Dir: b.TempDir()})
+	w := s.Writer(orders, "0123456789abcdef0123456789abcdef")
+	prefix, line := []byte("(01234567-89ab-cdef-0123-456789abcdef) "), []byte(strings.Repeat("x", 60))
+	var l Lines
+	b.ReportAllocs()
+	for i := range b.N {
+		l.Reset(prefix)
+		for range 10 {
+			l.Add(1, line)
+		}
+		w.AppendLines(&l)
 		if i%4096 == 4095 {
 			if err := s.Flush(b.Context()); err != nil {
 				b.Fatal(err)

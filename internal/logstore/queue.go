@@ -3,7 +3,6 @@ package logstore
 import (
 	"sync"
 	"sync/atomic"
-	"time"
 )
 
 // A Writer appends to one stream of a group. It is made by Store.Writer, kept for as long
@@ -22,7 +21,8 @@ type Writer struct {
 // is cut at MaxMessage, and never blocks: it reports false when the line was dropped, because
 // the queue is full or the store is closed.
 func (w *Writer) Append(time int64, line []byte) bool {
-	return w.store.queue.push(w, kindEvent, time, line)
+	line = line[:min(len(line), MaxMessage)]
+	return w.store.queue.push(entry{to: w, kind: kindEvent, time: time, extent: extent{1, time, time, len(line)}}, line)
 }
 
 // queue is what waits for the writing goroutine: entries whose messages lie one behind the
@@ -40,28 +40,29 @@ type queue struct {
 	dropped atomic.Uint64
 }
 
+// An entry is a record that waits.
 type entry struct {
-	to       *Writer
-	kind     kind
-	time     int64
-	ingested int64
-	end      int // of the message in text; it starts at the end of the entry before
+	to     *Writer
+	kind   kind
+	time   int64
+	extent extent
+	end    int // of the message in text; it starts at the end of the entry before
 }
 
 // entrySize is what an entry counts against the queue's bound, in bytes.
-const entrySize = 64
+const entrySize = 80
 
-func (q *queue) push(to *Writer, k kind, at int64, message []byte) bool {
-	message = message[:min(len(message), MaxMessage)]
-	ingested := time.Now().UnixMilli()
+// push queues an entry with its message, which has at most MaxMessage bytes.
+func (q *queue) push(e entry, message []byte) bool {
 	q.mu.Lock()
 	if q.closed || len(q.text)+len(message)+(len(q.entries)+1)*entrySize > q.max {
 		q.mu.Unlock()
-		q.dropped.Add(1)
+		q.dropped.Add(uint64(e.extent.events))
 		return false
 	}
 	q.text = append(q.text, message...)
-	q.entries = append(q.entries, entry{to, k, at, ingested, len(q.text)})
+	e.end = len(q.text)
+	q.entries = append(q.entries, e)
 	q.pushed++
 	first := len(q.entries) == 1
 	q.mu.Unlock()

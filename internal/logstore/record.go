@@ -12,7 +12,8 @@ import (
 //	checksum 4 bytes, CRC-32C of the payload
 //	payload  kind 1, time 8, ingestion time 8, length of the stream's name 2, name, message
 //
-// with all numbers little-endian. Everything has one encoding only, so that what was read is
+// of kindLines, time is that of the first event, and message their block (see Lines); with all
+// other numbers little-endian. Everything has one encoding only, so that what was read is
 // byte for byte what would be written.
 const (
 	magic       = "GHLOG\x00\x00\x01"
@@ -36,6 +37,7 @@ const (
 	kindGroup        // the group's name, the first frame of a segment
 	kindCreated      // a stream was created
 	kindDeleted      // a stream was deleted with all that is before this record
+	kindLines        // events that were appended at once
 	kindEnd
 )
 
@@ -51,7 +53,7 @@ type record struct {
 // appendFrame appends r's frame. The stream's name and message must be within the limits.
 func appendFrame[S, M ~string | ~[]byte](dst []byte, k kind, time, ingested int64, stream S, message M) []byte {
 	at := len(dst)
-	dst = append(dst, make([]byte, frameHead)...)
+	dst = append(dst, 0, 0, 0, 0, 0, 0, 0, 0) // frameHead
 	dst = append(dst, byte(k))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(time))
 	dst = binary.LittleEndian.AppendUint64(dst, uint64(ingested))
@@ -91,13 +93,34 @@ func nextFrame(data []byte) (r record, n int) {
 		stream:   payload[payloadHead : payloadHead+name],
 		message:  payload[payloadHead+name:],
 	}
+	if r.kind == kindLines && !eachLine(r.message, r.time, func(int64, []byte) bool { return true }) {
+		return record{}, 0
+	}
 	return r, frameHead + length
 }
 
-// scan calls f with every sound record of a segment after its head, until f returns false
+// scan calls f with every record of a segment, as frames does, but with the events of
+// kindLines one by one, as if each were a record. Their messages are valid until the next call.
+func scan(data []byte, f func(r record) bool) (g Group, sound int) {
+	return frames(data, func(r record) bool {
+		if r.kind != kindLines {
+			return f(r)
+		}
+		event, more := r, true
+		event.kind = kindEvent
+		eachLine(r.message, r.time, func(time int64, message []byte) bool {
+			event.time, event.message = time, message
+			more = f(event)
+			return more
+		})
+		return more
+	})
+}
+
+// frames calls f with every sound record of a segment after its head, until f returns false
 // or the segment ends or is damaged. It returns the group that the segment names, and how
 // many bytes are sound; 0 when not even the head is.
-func scan(data []byte, f func(r record) bool) (g Group, sound int) {
+func frames(data []byte, f func(r record) bool) (g Group, sound int) {
 	if len(data) < len(magic) || string(data[:len(magic)]) != magic {
 		return Group{}, 0
 	}

@@ -102,16 +102,17 @@ func (b *batch) write() {
 	var upTo uint64
 	b.turn++
 	b.entries, b.text, upTo = b.store.queue.take(b.entries, b.text)
+	ingested := time.Now().UnixMilli()
 	start := 0
 	for i := range b.entries {
 		e := &b.entries[i]
 		switch g := b.group(e.to); {
 		case g == nil:
-			b.store.failed.Add(1)
+			b.store.failed.Add(uint64(e.extent.events))
 		case len(g.streams) >= MaxStreams && g.streams[e.to.stream] == nil:
-			b.store.fail(1, ErrTooMany)
+			b.store.fail(e.extent.events, ErrTooMany)
 		default:
-			g.add(e.kind, e.time, e.ingested, e.to.stream, b.text[start:e.end])
+			g.add(e.kind, e.time, e.extent, ingested, e.to.stream, b.text[start:e.end])
 		}
 		start = e.end
 	}

@@ -122,7 +122,11 @@ func (g *group) load() error {
 			if seg.records == 0 {
 				seg.began = r.ingested
 			}
-			g.note(seg, r.kind, r.time, r.ingested, string(r.stream), len(r.message))
+			x := extent{}
+			if r.kind == kindEvent {
+				x = extent{1, r.time, r.time, len(r.message)}
+			}
+			g.note(seg, r.kind, x, r.ingested, string(r.stream))
 			return true
 		})
 		seg.size = int64(sound)
@@ -151,9 +155,9 @@ func (g *group) load() error {
 }
 
 // note counts a record that is in seg.
-func (g *group) note(seg *segment, k kind, at, ingested int64, stream string, length int) {
+func (g *group) note(seg *segment, k kind, x extent, ingested int64, stream string) {
 	seq := seg.first + seg.records
-	seg.records++
+	seg.records += uint64(max(x.events, 1))
 	seg.last = ingested
 	st := g.streams[stream]
 	if st == nil {
@@ -167,20 +171,21 @@ func (g *group) note(seg *segment, k kind, at, ingested int64, stream string, le
 	case !st.exists:
 		*st = Stream{Name: stream, Created: ingested, exists: true, deleted: st.deleted}
 	}
-	if k != kindEvent {
+	if x.events == 0 {
 		return
 	}
-	if st.First == 0 || at < st.First {
-		st.First = at
+	if st.First == 0 || x.from < st.First {
+		st.First = x.from
 	}
-	st.Last = max(st.Last, at)
+	st.Last = max(st.Last, x.to)
 	st.Ingested = ingested
-	st.Bytes += int64(length)
-	seg.from, seg.to = min(seg.from, at), max(seg.to, at)
+	st.Bytes += int64(x.bytes)
+	seg.from, seg.to = min(seg.from, x.from), max(seg.to, x.to)
 }
 
-// add puts a record behind the last; commit writes it.
-func (g *group) add(k kind, at, ingested int64, stream string, message []byte) {
+// add puts a record behind the last; commit writes it. Of x, records that are no events have
+// none.
+func (g *group) add(k kind, at int64, x extent, ingested int64, stream string, message []byte) {
 	if !g.tailed {
 		g.tailed = true
 		g.tail = segment{from: math.MaxInt64, to: math.MinInt64}
@@ -196,11 +201,9 @@ func (g *group) add(k kind, at, ingested int64, stream string, message []byte) {
 		}
 	}
 	g.pending = appendFrame(g.pending, k, at, ingested, stream, message)
-	g.note(&g.tail, k, at, ingested, stream, len(message))
+	g.note(&g.tail, k, x, ingested, stream)
 	g.next = g.tail.first + g.tail.records
-	if k == kindEvent {
-		g.lines++
-	}
+	g.lines += x.events
 }
 
 // spare are buffers for the frames of a batch: groups that write little need not keep one, and

@@ -130,7 +130,7 @@ func (s *Store) Writer(g Group, stream string) *Writer {
 func (s *Store) Put(ctx context.Context, g Group, stream string, events []Event) error {
 	w := s.Writer(g, stream)
 	for i := range events {
-		if !s.queue.push(w, kindEvent, events[i].Time, []byte(events[i].Message)) {
+		if !w.Append(events[i].Time, []byte(events[i].Message)) {
 			return ErrFull
 		}
 	}
@@ -154,7 +154,7 @@ func (s *Store) CreateStream(ctx context.Context, g Group, stream string) (creat
 		return false, ErrTooMany
 	}
 	now := s.opts.Now().UnixMilli()
-	gr.add(kindCreated, now, now, stream, nil)
+	gr.add(kindCreated, now, extent{}, now, stream, nil)
 	return true, gr.commit()
 }
 
@@ -169,7 +169,7 @@ func (s *Store) DeleteStream(ctx context.Context, g Group, stream string) (delet
 		return false, nil
 	}
 	now := s.opts.Now().UnixMilli()
-	gr.add(kindDeleted, now, now, stream, nil)
+	gr.add(kindDeleted, now, extent{}, now, stream, nil)
 	return true, gr.commit()
 }
 

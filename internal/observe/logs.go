@@ -17,8 +17,17 @@ import (
 type Logs struct {
 	Store *logstore.Store
 
-	stages sync.Map // *plan.Stage to *stageLogs: writers are made once per stage
-	lines  sync.Pool
+	stages  sync.Map // *plan.Stage to *stageLogs: writers are made once per stage
+	scratch sync.Pool
+}
+
+// scratch is what the lines of a request are made in.
+type scratch struct {
+	text  []byte
+	lines logstore.Lines
+
+	stage *plan.Stage // of the last request, with its writers: often that of the next too
+	to    *stageLogs
 }
 
 // stageLogs are the writers of one stage: to its log group and, of a canary, to the canary's
@@ -30,33 +39,51 @@ func (l *Logs) Done(r *gateway.Record) {
 	if r.Stage == nil || r.Stage.AccessLog == nil && !r.HasExecutionLog() {
 		return
 	}
-	to := l.of(r.Stage)
+	s, _ := l.scratch.Get().(*scratch)
+	if s == nil {
+		s = new(scratch)
+	}
+	if s.stage != r.Stage {
+		s.stage, s.to = r.Stage, l.of(r.Stage)
+	}
 	if r.HasExecutionLog() {
-		for at, event := range r.ExecutionLog {
-			for _, w := range to.execution {
-				w.Append(at.UnixMilli(), event)
-			}
-		}
+		s.execution(r, s.to.execution)
 	}
 	if r.Stage.AccessLog != nil {
-		l.access(r, to)
+		s.access(r, s.to.access)
+	}
+	l.scratch.Put(s)
+}
+
+// execution appends the lines of a request together: one costs little more than none.
+func (s *scratch) execution(r *gateway.Record, to []*logstore.Writer) {
+	s.text = r.AppendExecutionPrefix(s.text[:0])
+	s.lines.Reset(s.text)
+	for at, message := range r.ExecutionLog {
+		if s.lines.Add(at.UnixMilli(), message) {
+			continue
+		}
+		for _, w := range to {
+			w.AppendLines(&s.lines)
+		}
+		s.lines.Reset(s.text)
+		s.lines.Add(at.UnixMilli(), message)
+	}
+	for _, w := range to {
+		w.AppendLines(&s.lines)
 	}
 }
 
-func (l *Logs) access(r *gateway.Record, to *stageLogs) {
-	b, _ := l.lines.Get().(*[]byte)
-	if b == nil {
-		b = new([]byte)
+func (s *scratch) access(r *gateway.Record, to []*logstore.Writer) {
+	var ok bool
+	if s.text, ok = r.AppendAccessLog(s.text[:0]); !ok {
+		return
 	}
-	line, ok := r.AppendAccessLog((*b)[:0])
-	if ok {
-		// The time is that of the answer, as the service writes the record after it.
-		for _, w := range to.access {
-			w.Append(r.Start.Add(r.Latency).UnixMilli(), bytes.TrimSuffix(line, []byte("\n")))
-		}
+	// The time is that of the answer, as the service writes the record after it.
+	at := r.Start.Add(r.Latency).UnixMilli()
+	for _, w := range to {
+		w.Append(at, bytes.TrimSuffix(s.text, []byte("\n")))
 	}
-	*b = line
-	l.lines.Put(b)
 }
 
 func (l *Logs) of(s *plan.Stage) *stageLogs {

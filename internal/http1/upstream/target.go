@@ -43,16 +43,19 @@ type poolKey struct {
 	identity string
 }
 
-func (k poolKey) String() string {
-	scheme := "http://"
+func (k poolKey) scheme() string {
 	if k.secure {
-		scheme = "https://"
+		return "https"
 	}
+	return "http"
+}
+
+func (k poolKey) String() string {
 	host := k.host
 	if strings.Contains(host, ":") {
 		host = "[" + host + "]"
 	}
-	return scheme + host + ":" + strconv.Itoa(int(k.port))
+	return k.scheme() + "://" + host + ":" + strconv.Itoa(int(k.port))
 }
 
 // NewTarget returns the target for scheme "http" or "https" and authority, a host name
@@ -127,6 +130,9 @@ func (t *Target) Via(address string) (*Target, error) {
 
 // String returns scheme, host and port.
 func (t *Target) String() string { return t.key.String() }
+
+// Scheme returns "http" or "https".
+func (t *Target) Scheme() string { return t.key.scheme() }
 
 // Host returns the value of the Host field for requests to the target.
 func (t *Target) Host() string { return t.host }
