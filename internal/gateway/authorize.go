@@ -140,7 +140,18 @@ func (x *exchange) authorizeCaller(policy *iampolicy.Policy) error {
 
 // question is what policies are asked.
 func (x *exchange) question(principal *iampolicy.Principal) *iampolicy.Request {
-	return &iampolicy.Request{Action: invokeAction, Resource: x.methodARN(x.stage.Account), Principal: principal, Keys: conditionKeys{x}}
+	return &iampolicy.Request{Action: invokeAction, Resource: x.methodARN(x.stage.Account), Spellings: x.spellings(), Principal: principal, Keys: conditionKeys{x}}
+}
+
+// spellings are the ARNs under which a policy may mean the same path: without the slash at its
+// end, which routes do not count, and with its escapes, dot segments and empty segments taken
+// out, as many a backend reads it. A path in its plain form has none.
+func (x *exchange) spellings() []string {
+	var all []string
+	for _, path := range otherSpellings(strings.TrimLeft(x.path, "/")) {
+		all = append(all, x.arnOf(x.stage.Account, path))
+	}
+	return all
 }
 
 // refuseUnless words the refusal of a decision that does not allow.
@@ -170,7 +181,11 @@ func masked(account string) string {
 // methodARN is the ARN of the call: the concrete verb and path, raw (authorizers, section
 // 1.3).
 func (x *exchange) methodARN(account string) string {
-	return "arn:aws:execute-api:" + x.stage.API.Region + ":" + account + ":" + x.stage.API.ID + "/" + x.stage.Name + "/" + x.verb + "/" + strings.TrimLeft(x.path, "/")
+	return x.arnOf(account, strings.TrimLeft(x.path, "/"))
+}
+
+func (x *exchange) arnOf(account, path string) string {
+	return "arn:aws:execute-api:" + x.stage.API.Region + ":" + account + ":" + x.stage.API.ID + "/" + x.stage.Name + "/" + x.verb + "/" + path
 }
 
 // conditionKeys gives policies the facts of the request (authorizers, section 4.1).

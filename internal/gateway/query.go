@@ -158,14 +158,14 @@ func unhex(c byte) byte {
 }
 
 // hasDotSegment reports whether a raw path value has a segment "." or "..", plain, escaped,
-// or behind an escaped slash or backslash: put into a backend's path, some backend would
-// climb out of the place it was put in.
+// with parameters ("..;x"), or behind an escaped slash or backslash: put into a backend's path,
+// some backend would climb out of the place it was put in.
 func hasDotSegment(raw string) bool {
 	if !strings.Contains(raw, ".") && !strings.ContainsAny(raw, "%\\") {
 		return false
 	}
 	for segment := range strings.FieldsFuncSeq(unescapePath(raw), func(r rune) bool { return r == '/' || r == '\\' }) {
-		if segment == "." || segment == ".." {
+		if segment, _, _ = strings.Cut(segment, ";"); segment == "." || segment == ".." {
 			return true
 		}
 	}

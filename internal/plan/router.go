@@ -1,13 +1,16 @@
 package plan
 
-import "strings"
+import (
+	"net/url"
+	"strings"
+)
 
 // A Node is one place in an API's path tree. Each node has at most one variable and
 // one greedy child (aws-behaviour-recorded, section 3), so a request path reaches a
 // node in at most one way and matching visits each node at most once.
 type Node struct {
 	Resource *Resource        // nil when no resource ends here
-	Literals map[string]*Node // by path part, case-sensitive, compared while still percent-encoded
+	Literals map[string]*Node // by path part, case-sensitive
 	Variable *Node            // {name}
 	Greedy   *Node            // {name+}
 	Name     string           // parameter name of a variable or greedy node
@@ -161,7 +164,7 @@ func (n *Node) Match(path string, m MethodIndex, params *Params) *Method {
 
 func (n *Node) match(rest string, m MethodIndex, params *Params) *Method {
 	segment, tail, more := strings.Cut(rest, "/")
-	if child := n.Literals[segment]; child != nil {
+	if child := n.literalFor(segment); child != nil {
 		if found := child.descend(tail, more, m, params); found != nil {
 			return found
 		}
@@ -180,6 +183,19 @@ func (n *Node) match(rest string, m MethodIndex, params *Params) *Method {
 		}
 	}
 	return nil
+}
+
+// literalFor finds the literal child that a segment names, however it is escaped: "%61dmin" is
+// "admin" to every backend (RFC 3986, section 6.2.2.2) and must not pass it by to a variable with
+// less in its way. An escaped slash separates nothing, and is in no literal.
+func (n *Node) literalFor(segment string) *Node {
+	child := n.Literals[segment]
+	if child == nil && len(n.Literals) > 0 && strings.Contains(segment, "%") {
+		if plain, err := url.PathUnescape(segment); err == nil {
+			child = n.Literals[plain]
+		}
+	}
+	return child
 }
 
 func (n *Node) descend(tail string, more bool, m MethodIndex, params *Params) *Method {

@@ -257,7 +257,7 @@ func TestResourcePolicy(t *testing.T) {
 		{"http://" + a.host() + "/prod/open", 403, `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: ` + arn + `open with an explicit deny in a resource-based policy"}`},
 		{"https://" + a.host() + "/prod/closed", 403, `{"Message":"User: anonymous is not authorized to perform: execute-api:Invoke on resource: ` + arn + `closed because no resource-based policy allows the execute-api:Invoke action"}`},
 		{"https://" + a.host() + "/prod/browser", 403, "because no resource-based policy allows"},
-		{"https://" + a.host() + "/prod/%6Fpen", 403, "Missing Authentication Token"}, // matching is on the escaped path
+		{"https://" + a.host() + "/prod/%6Fpen", 403, "because no resource-based policy allows"}, // the route is found, the policy speaks of another
 		{"https://" + a.host() + "/prod//open", 200, "ok"},
 	} {
 		status, body, _ := get(t, c, tc.url)
@@ -269,5 +269,48 @@ func TestResourcePolicy(t *testing.T) {
 	req.Header.Set("User-Agent", "Mozilla/5.0")
 	if status, body, _ := do(t, c, req); status != 200 {
 		t.Errorf("browser: %s", fmt.Sprint(status, body))
+	}
+}
+
+// A path that is denied is denied however it is spelt, and a path with a method of its own is not
+// served by the greedy one beside it.
+func TestSpellingsOfAPathLeadAroundNothing(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	a.mock(a.resource("/{proxy+}"), "ANY", `{"statusCode": 200}`, `greedy`)
+	a.mock(a.resource("/keyed"), "GET", `{"statusCode": 200}`, `keyed`)
+	a.setPolicy(`{"Version":"2012-10-17","Statement":[
+		{"Effect":"Allow","Principal":"*","Action":"execute-api:Invoke","NotResource":["execute-api:/prod/*/hidden","execute-api:/prod/*/hidden/*"]},
+		{"Effect":"Deny","Principal":"*","Action":"execute-api:Invoke","Resource":["execute-api:/prod/*/admin","execute-api:/prod/*/admin/*"]}]}`)
+	c := g.Client(t, nil)
+	for path, want := range map[string]string{
+		"/open":                "greedy",
+		"/open/a%2Fb":          "greedy",
+		"/admin/x":             "explicit deny",
+		"/%61dmin/x":           "explicit deny",
+		"/admin":               "explicit deny",
+		"/admin/":              "explicit deny",
+		"//admin":              "explicit deny",
+		"/admin%2Fx":           "explicit deny",
+		"/./admin/x":           "explicit deny",
+		"/open/../admin/x":     "explicit deny",
+		"/open/%2e%2e/admin/x": "explicit deny",
+		"/open/..;/admin/x":    "explicit deny",
+		"/admin;x=1/x":         "explicit deny",
+		"/hidden/x":            "because no resource-based policy allows",
+		"/%68idden/x":          "because no resource-based policy allows",
+		"/hidden/":             "because no resource-based policy allows",
+		"/keyed":               "keyed",
+		"/k%65yed":             "keyed",
+		"/k%65yed/":            "keyed",
+	} {
+		req, err := http.NewRequest("GET", "https://"+a.host()+"/prod", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.URL.Opaque = "//" + a.host() + "/prod" + path
+		if status, body, _ := do(t, c, req); !strings.Contains(body, want) {
+			t.Errorf("%s: %d %s, want %s", path, status, body, want)
+		}
 	}
 }

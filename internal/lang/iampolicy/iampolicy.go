@@ -61,6 +61,11 @@ type Request struct {
 	Resource  string     // ARN; "*" for actions without a resource
 	Principal *Principal // who asks; nil is anonymous
 	Keys      Keys       // condition keys; nil has none
+
+	// Spellings are other names that something behind the gateway could read for the
+	// resource ("/%61dmin" is "/admin"). They grant nothing: a Deny that is about one of
+	// them denies, and an Allow of all but named resources allows none of these.
+	Spellings []string
 }
 
 // Keys gives the values of condition keys. It is asked only for the keys that
@@ -146,7 +151,16 @@ func (st *statement) matchesResource(r *Request) bool {
 	if st.resources == nil { // trust policies
 		return true
 	}
-	return matchAny(st.resources, r.Resource, r.Keys, false) != st.notResource
+	is := matchAny(st.resources, r.Resource, r.Keys, false) != st.notResource
+	for _, name := range r.Spellings {
+		switch other := matchAny(st.resources, name, r.Keys, false) != st.notResource; {
+		case st.deny && other:
+			return true
+		case !st.deny && st.notResource && !other:
+			return false
+		}
+	}
+	return is
 }
 
 func matchAny(patterns []pattern, s string, keys Keys, fold bool) bool {

@@ -405,3 +405,36 @@ func TestEvaluationDoesNotAllocate(t *testing.T) {
 		t.Errorf("%v allocations, want none", n)
 	}
 }
+
+// Other spellings of a resource deny what they are denied, and grant nothing.
+func TestSpellings(t *testing.T) {
+	const arn = "arn:aws:execute-api:us-east-1:000000000000:a/prod/GET/"
+	request := &Request{Action: "execute-api:Invoke", Resource: arn + "%61dmin", Spellings: []string{arn + "admin"}}
+	statement := func(effect, element, path string) string {
+		return `{"Effect":"` + effect + `","Action":"*","` + element + `":"` + arn + path + `"}`
+	}
+	const all = `{"Effect":"Allow","Action":"*","Resource":"*"}`
+	for _, tt := range []struct {
+		statements string
+		want       Effect
+	}{
+		{statement("Allow", "Resource", "admin"), ImplicitDeny},
+		{statement("Allow", "Resource", "%61dmin"), Allow},
+		{statement("Allow", "NotResource", "admin"), ImplicitDeny},
+		{statement("Allow", "NotResource", "%61dmin"), ImplicitDeny},
+		{statement("Allow", "NotResource", "other"), Allow},
+		{all + "," + statement("Deny", "Resource", "admin"), ExplicitDeny},
+		{all + "," + statement("Deny", "Resource", "%61dmin"), ExplicitDeny},
+		{all + "," + statement("Deny", "Resource", "other"), Allow},
+		{all + "," + statement("Deny", "NotResource", "*"), Allow},
+		{all + "," + statement("Deny", "NotResource", "%61dmin"), ExplicitDeny},
+	} {
+		p, err := Parse(`{"Version":"2012-10-17","Statement":[`+tt.statements+`]}`, Identity)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := p.Evaluate(request).Effect; got != tt.want {
+			t.Errorf("%s: got %s, want %s", tt.statements, got, tt.want)
+		}
+	}
+}
