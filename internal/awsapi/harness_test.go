@@ -16,6 +16,7 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/awserr"
+	"gatehouse/internal/awsapi/awstest"
 	"gatehouse/internal/awsapi/schema"
 )
 
@@ -94,7 +95,7 @@ func (f *fixture) config() aws.Config {
 	return aws.Config{
 		Region:       "eu-central-1",
 		BaseEndpoint: aws.String(f.URL),
-		Retryer:      func() aws.Retryer { return aws.NopRetryer{} },
+		Retryer:      awstest.Retryer,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "AKID", SecretAccessKey: "secret"}, nil
 		}),

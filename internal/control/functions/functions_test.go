@@ -26,6 +26,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/awstest"
 	"gatehouse/internal/awsapi/gen/lambda"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/control/functions"
@@ -128,7 +129,7 @@ func newFixture(t *testing.T) *fixture {
 	t.Cleanup(server.Close)
 	f.Client = sdk.NewFromConfig(aws.Config{
 		Region: "us-east-1", BaseEndpoint: &server.URL, Credentials: credentials.NewStaticCredentialsProvider("root", "secret", ""),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Retryer: awstest.Retryer,
 	})
 	return f
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/awstest"
 	"gatehouse/internal/awsapi/gen/acm"
 	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/awsapi/gen/iam"
@@ -102,7 +103,7 @@ func startOn(t testing.TB, st *store.Store, change ...func(*Config)) *fixture {
 func (f *fixture) config(k Key, token string) aws.Config {
 	return aws.Config{
 		Region: "us-east-1", BaseEndpoint: aws.String(f.url),
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Retryer: awstest.Retryer,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: k.ID, SecretAccessKey: k.Secret, SessionToken: token}, nil
 		}),

@@ -22,6 +22,7 @@ import (
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/awstest"
 	"gatehouse/internal/awsapi/gen/iam"
 	"gatehouse/internal/awsapi/gen/s3"
 	"gatehouse/internal/awsapi/gen/s3control"
@@ -76,7 +77,7 @@ func (s *service) config(id, secret string) aws.Config {
 		Region: "us-east-1", BaseEndpoint: &s.url,
 		// As the SDK's default configuration has it.
 		RequestChecksumCalculation: aws.RequestChecksumCalculationWhenSupported, ResponseChecksumValidation: aws.ResponseChecksumValidationWhenSupported,
-		Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+		Retryer: awstest.Retryer,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: id, SecretAccessKey: secret}, nil
 		}),

@@ -15,6 +15,7 @@ import (
 	"github.com/aws/smithy-go"
 
 	"gatehouse/internal/awsapi"
+	"gatehouse/internal/awsapi/awstest"
 	"gatehouse/internal/awsapi/gen/wafv2"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/control/identities"
@@ -76,7 +77,7 @@ func serve(t *testing.T) *service {
 	server := httptest.NewServer(awsapi.NewServer(awsapi.Config{Services: []schema.Bound{wafv2.Bind(backend)}, Authenticator: who, Authorizer: who,
 		Log: log, Account: account, Region: "us-east-1"}))
 	t.Cleanup(server.Close)
-	s.Client = sdk.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Retryer: func() aws.Retryer { return aws.NopRetryer{} },
+	s.Client = sdk.NewFromConfig(aws.Config{Region: "us-east-1", BaseEndpoint: &server.URL, Retryer: awstest.Retryer,
 		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
 			return aws.Credentials{AccessKeyID: "root", SecretAccessKey: "secret"}, nil
 		})})
