@@ -18,6 +18,7 @@ import (
 type tally struct {
 	attacks, harmless     int
 	found, wrong          int // ours
+	refused               int // attacks that our HTTP parser refuses before any rule
 	crsFound, crsWrong    int
 	msFound, msWrong      int
 	missed, wronglyCaught []string
@@ -114,6 +115,7 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs, byMS bool) {
 	if s.attack {
 		t.attacks++
 		count(&t.found, blocked)
+		count(&t.refused, !blocked && s.refused())
 		count(&t.crsFound, crs)
 		count(&t.msFound, byMS)
 		if !blocked && !s.held {
@@ -140,8 +142,8 @@ func (t *tally) add(s *sample, v *wafrules.Verdict, crs, byMS bool) {
 }
 
 func print(tallies map[string]*tally, misses string) {
-	fmt.Println("| Corpus folder | attacks | Gatehouse detects | Coraza + CRS PL1 | libmodsecurity + CRS PL1 | harmless | Gatehouse blocks | Coraza + CRS PL1 | libmodsecurity + CRS PL1 |")
-	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|")
+	fmt.Println("| Corpus folder | attacks | Gatehouse detects | its HTTP parser refuses more | Coraza + CRS PL1 | libmodsecurity + CRS PL1 | harmless | Gatehouse blocks | Coraza + CRS PL1 | libmodsecurity + CRS PL1 |")
+	fmt.Println("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|")
 	names := make([]string, 0, len(tallies))
 	for n := range tallies {
 		names = append(names, n)
@@ -149,7 +151,7 @@ func print(tallies map[string]*tally, misses string) {
 	slices.Sort(names)
 	for _, n := range names {
 		t := tallies[n]
-		fmt.Printf("| %s | %d | %s | %s | %s | %d | %s | %s | %s |\n", strings.TrimPrefix(n, "~ "), t.attacks, percent(t.found, t.attacks), percent(t.crsFound, t.attacks),
+		fmt.Printf("| %s | %d | %s | %s | %s | %s | %d | %s | %s | %s |\n", strings.TrimPrefix(n, "~ "), t.attacks, percent(t.found, t.attacks), percent(t.refused, t.attacks), percent(t.crsFound, t.attacks),
 			percent(t.msFound, t.attacks), t.harmless, percent(t.wrong, t.harmless), percent(t.crsWrong, t.harmless), percent(t.msWrong, t.harmless))
 	}
 	for _, n := range names {

@@ -11,6 +11,7 @@ import (
 	"github.com/corazawaf/coraza-coreruleset/v4"
 	"github.com/corazawaf/coraza/v3"
 
+	"gatehouse/internal/http1/wire"
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/managed"
 )
@@ -72,6 +73,40 @@ func (s *sample) request() *wafrules.Request {
 		r.Body = bodyText(s.body)
 	}
 	return r
+}
+
+// refused reports whether the gateway's HTTP/1.1 parser answers the request with 400, so that
+// no rule sees it.
+func (s *sample) refused() bool {
+	line, err := wire.ParseRequestLine(s.method+" "+s.uri+" HTTP/1.1", 10240)
+	if err != nil {
+		return true
+	}
+	if path, _, _ := strings.Cut(line.Target, "?"); !wire.IsPath(path) {
+		return true
+	}
+	var block strings.Builder
+	hosts := 0
+	for _, h := range s.header {
+		fmt.Fprintf(&block, "%s: %s\r\n", h[0], h[1])
+		switch strings.ToLower(h[0]) {
+		case "host":
+			hosts++
+			if !wire.IsHost(h[1]) {
+				return true
+			}
+		case "content-length":
+			if _, ok := wire.ParseLength(h[1]); !ok {
+				return true
+			}
+		case "transfer-encoding":
+			if !strings.EqualFold(h[1], "chunked") {
+				return true
+			}
+		}
+	}
+	_, err = wire.ParseFields(block.String(), nil, 200)
+	return err != nil || hosts != 1
 }
 
 // newCoraza loads the Core Rule Set at paranoia level 1 with its usual thresholds.

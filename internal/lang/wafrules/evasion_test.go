@@ -154,6 +154,8 @@ func TestBodyValuesInDisguise(t *testing.T) {
 		{"multipart, file name as a word", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a; filename=\"=?utf-8?B?eC5waHA=?=\"\r\n\r\nv\r\n--A--", "x.php"},
 		{"multipart, escaped quote", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a; filename=\"x\\\".php\"\r\n\r\nv\r\n--A--", `x".php`},
 		{"multipart, two names", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=\"a\"\r\nContent-Disposition: form-data; name=\"b\"; filename=\"x.php\"\r\n\r\nv\r\n--A--", "x.php"},
+		{"multipart, UTF-7", "multipart/form-data; boundary=A", "--A\r\nContent-Disposition: form-data; name=a\r\nContent-Type: text/plain; charset=UTF-7\r\n\r\n+ADw-script+AD4-x+-y\r\n--A--", "<script>x+y"},
+		{"JSON in UTF-7", "application/json; charset=utf-7", `+AHs-"b":"1+AFw-u0027 union select 2"}`, evil},
 		{"XML text around a comment", "text/xml", "<a>1' uni<!-- x -->on sel<?x y?>ect 2</a>", evil},
 		{"XML text in sections", "text/xml", "<a>1' uni<![CDATA[on select]]> 2</a>", evil},
 		{"XML without a type", "text/plain", "<a>1' uni<!-- x -->on select 2</a>", evil},

@@ -56,7 +56,7 @@ func namesBoundary(kind, boundary string) bool {
 // multipartPart lists one part: its header lines in pieces, names and file names in all ways
 // in which they may be written, and its content.
 func (x *evaluation) multipartPart(vs *nodeState, part string) {
-	encoding := ""
+	encoding, utf7 := "", false
 	for {
 		line, rest, found := strings.Cut(part, "\n")
 		if !found {
@@ -70,6 +70,7 @@ func (x *evaluation) multipartPart(vs *nodeState, part string) {
 		if name, value, ok := strings.Cut(line, ":"); ok && equalFold("content-transfer-encoding", strings.TrimSpace(name)) {
 			encoding = strings.TrimSpace(value)
 		}
+		utf7 = utf7 || isUTF7(strings.ReplaceAll(line, " ", ""))
 		for piece := range strings.SplitSeq(line, ";") {
 			vs.add(strings.TrimSpace(piece), "")
 		}
@@ -79,6 +80,9 @@ func (x *evaluation) multipartPart(vs *nodeState, part string) {
 	vs.add(content, "")
 	if plain := decodedPart(content, encoding); plain != "" {
 		vs.add(plain, "")
+	}
+	if utf7 {
+		vs.add(fromUTF7(content), "")
 	}
 }
 

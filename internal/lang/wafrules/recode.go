@@ -1,6 +1,7 @@
 package wafrules
 
 import (
+	"encoding/base64"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -13,7 +14,7 @@ import (
 const utf8Mark = "\xef\xbb\xbf"
 
 // recode returns what a body says to applications that follow its character set or the
-// mark before it: UTF-16 and UTF-32, which look like ASCII with zeros between, and the
+// mark before it: UTF-16 and UTF-32, which look like ASCII with zeros between, UTF-7, and the
 // EBCDIC sets, which look like nothing. Other sets extend ASCII, where attacks are written.
 func recode(text, kind string) []string {
 	switch {
@@ -29,6 +30,9 @@ func recode(text, kind string) []string {
 		return []string{fromUTF16(text, 0)}
 	case len(text) >= 4 && text[1] == 0 && text[3] == 0:
 		return []string{fromUTF16(text, 1)}
+	}
+	if isUTF7(kind) {
+		return []string{fromUTF7(text)}
 	}
 	if set := ebcdicSet(kind); set != nil {
 		// Some servers decode a form's escapes first, some the text.
@@ -50,6 +54,37 @@ func fromUTF16(text string, high int) string {
 		b = utf8.AppendRune(b, r)
 	}
 	return string(b)
+}
+
+func isUTF7(kind string) bool {
+	return containsFold(kind, "charset=utf-7") || containsFold(kind, `charset="utf-7`) || containsFold(kind, "charset='utf-7")
+}
+
+// fromUTF7 decodes what stands between "+" and the first character that is not base64 (RFC 2152).
+func fromUTF7(text string) string {
+	var b strings.Builder
+	for text != "" {
+		plain, rest, shifted := strings.Cut(text, "+")
+		b.WriteString(plain)
+		if !shifted {
+			break
+		}
+		n := 0
+		for n < len(rest) && isBase64(rest[n]) {
+			n++
+		}
+		units, _ := base64.RawStdEncoding.DecodeString(rest[:n]) // what came before an error counts
+		b.WriteString(fromUTF16(string(units), 0))
+		if n == 0 {
+			b.WriteByte('+')
+		}
+		text = strings.TrimPrefix(rest[n:], "-")
+	}
+	return b.String()
+}
+
+func isBase64(c byte) bool {
+	return 'A' <= c && c <= 'Z' || 'a' <= c && c <= 'z' || '0' <= c && c <= '9' || c == '+' || c == '/'
 }
 
 // ebcdicSet returns the set that a content type names, nil when it extends ASCII. Most have

@@ -19,7 +19,7 @@ func knownBadInputs() source {
 		rule("ExploitablePaths_URIPATH", "ExploitablePaths_URIPath", anyOf(patterns(exploitablePaths, uriPath.field, decoded), patterns([]string{`(?i)%(?:25)*0[0ad]`}, uriPath.field, plain))),
 	)
 	rules = append(rules, family("Log4JRCE", in(log4j, decoded), header, queryString, body, uriPath)...)
-	rules = append(rules, rule("ReactJSRCE_BODY", "ReactJSRCE_Body", patterns(nodeRCE, body.field, decoded)))
+	rules = append(rules, rule("ReactJSRCE_BODY", "ReactJSRCE_Body", patterns(nodeRCE, body.field, unescaped)))
 	return source{name: "AWSManagedRulesKnownBadInputsRuleSet", namespace: "known-bad-inputs", capacity: 200, rules: rules,
 		description: "Contains rules that allow you to block request patterns that are known to be invalid and are associated with exploitation or discovery of vulnerabilities. This can help reduce the risk of a malicious actor discovering a vulnerable application."}
 }
@@ -49,18 +49,18 @@ var log4j = []string{
 // nodeRCE are unsafe deserialization and prototype pollution in JavaScript servers.
 var nodeRCE = []string{
 	`(?i)\bconsole\s*\.\s*(?:log|info|error|debug|warn|trace|dir)\s*(?:\(|\.\s*(?:call|apply))`, `(?i)\bmodule\s*\.\s*exports\s*=`, `(?i)\bprocess\s*\[\s*['"]`, `(?i)\b(?:process|kernel|io)\s*\.\s*(?:spawn|popen|exec)\s*\(`,
-	`(?i)\bwhile\s*\((?:\s|/\*[^*]{0,40}\*/)*(?:[!+~-]{1,4}\s*[\w"'\[{(]|\+?\d+\s*[)=<>]|true\b|this\b|infinity\b|["'` + "`" + `][^"'` + "`" + `]{0,20}["'` + "`" + `]\s*\)|\[[^\]]{0,20}\]\s*\)|\{[^}]{0,20}\}\s*\))`, `(?i)\bfor\s*\(\s*;\s*;\s*\)`, `XyQkTkRfRlVOQyQk`, `(?i)\brequire\s*\[`,
+	`(?i)\bwhile\s*\((?:\s|/\*[^*]{0,40}\*/)*(?:[!+~-]{1,4}\s*[\w"'` + "`" + `\[{(]|\+?\d+\s*[)=<>]|true\b|this\b|infinity\b|[^\w\s)$(*./-])`, `(?i)\bfor\s*\(\s*;\s*;\s*\)`, `XyQkTkRfRlVOQyQk`, `(?i)\brequire\s*\[`,
 	`__proto__`, `(?i)\bconstructor["'\]\s]{0,3}[.:\[]\s{0,3}["'\[]{0,2}\s?(?:prototype|constructor)\b`, `(?i)\bthis\s{0,3}\.\s{0,3}constructor\b`, `_(?:_js|js)_function\b|__js_function`,
 	`(?i)\b(?:fs|fsp|fs\.promises)\s?\.\s?(?:read|write|append|create|unlink|rm|copy|open|mkdir|chmod|rename|exists|stat|access)\w{0,20}\s?\(`, `(?i)\.\s?(?:readfilesync|writefilesync|appendfilesync|readdirsync|unlinksync|existssync|createreadstream|createwritestream|mainmodule)\b`,
 	`(?i)\bprocess\s?(?:\.|\?\.|\[)\s?["']?(?:argv|platform|version|cwd|chdir|pid|title|memoryusage|stdout|stdin|stderr|nexttick|abort|umask|setuid|getuid|config|features|report)\b["'\]]{0,2}\s?[.(\[;)]`, `(?i)\bimport\s?\(\s?["'](?:node:|fs|child|os|http|net|vm|module)`, `(?i)\brequire\s?\(\s?["'` + "`" + `]node:`,
-	`(?i)\b(?:global|globalthis)\s?(?:\.|\[['"])\s?(?:process|require|eval|function|constructor|module)\b`, `(?i)\b(?:eval|function)\s?\(\s?(?:["'` + "`" + `(\[]|atob|unescape|buffer|string|function|decodeuri|require|new\b|process|this\b|global)`, `(?i)\bbuffer\s?\.\s?from\s?\(\s?["']`,
+	`(?i)\b(?:global|globalthis)\s?(?:\.|\[['"])\s?(?:process|require|eval|function|constructor|module)\b`, `(?i)\beval\s?\(\s?["'` + "`" + `(\[]`, `(?i)\b(?:eval|function)\s?\(\s?(?:["'` + "`" + `]|atob|unescape|buffer|string|function|decodeuri|require|new\b|process|this\b|global)`, `(?i)\bbuffer\s?\.\s?from\s?\(\s?["']`,
 	`(?i)\breturn[\s+]process\b`, `(?i)\b(?:vm|module)\s?\.\s?(?:runin\w{3,20}|_load|_compile|createcontext|createrequire)\b`, `(?i)\bresponse?\s?\.\s?(?:end|send|write)\s?\(\s?(?:["'` + "`" + `]|require|process|global|fs\b|eval)`, `_\$\$ND_FUNC\$\$_`, `(?i)\bchild_process\b`, `(?i)\bprocess\s*\.\s*(?:mainmodule|binding|env|dlopen|exit|kill)\b`,
 	`(?i)\brequire\s*\(\s*['"](?:child_process|fs|http|https|net|os|vm|process|module)['"]`, `(?i)\$\d?:(?:__proto__|constructor|then)\b`, `(?i)"?resolved_model"?`, `(?i)\bnext_redirect\b`,
 	`(?i)\bglobal\s*\.\s*process\b`, `(?i)\b(?:execsync|spawnsync|execfile)\s*\(`, `(?i)\bnew[\s+]+function\s*\(`, `(?i)\bfunction\s*\(\s*\)\s*\{`,
 }
 
 // codedScripts are scripts and commands in base64, which an application decodes and runs.
-var codedScripts = []string{coded("while(true", "while(1", "child_process", "require('", "require(\"", "process.exit", "process.env", "process.mainModule", "__proto__", "constructor.constructor", "new Function(",
+var codedScripts = []string{coded("while(", "while (", "for(;;", "_$$ND_FUNC$$_", "__js_function", "_js_function", "this.constructor", "module.exports", "function(){", "function() {", "console.log(", "setTimeout(", "global.process", "Buffer.from(", ".execSync(", "spawnSync(", "child_process", "require('", "require(\"", "process.exit", "process.env", "process.mainModule", "__proto__", "constructor.constructor", "new Function(",
 	"eval(", "String.fromCharCode", "<script", "javascript:", "document.cookie", "alert(1", "onerror=", "onload=", "/etc/passwd", "/etc/shadow", "/bin/bash", "/bin/sh", "bash -i", "bash -c", "cmd.exe /c", "powershell -", "Invoke-Expression",
 	"System.Net.WebClient", "<?php ", "shell_exec(", "passthru(", "$_POST[", "$_GET[", "$_REQUEST[", "java.lang.Runtime", "getRuntime()", "ProcessBuilder", "${jndi:", "import os", "os.system(", "subprocess.", "__import__(", "union select", "UNION SELECT", "UNION ALL SELECT", "information_schema")}
 

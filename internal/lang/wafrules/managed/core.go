@@ -1,6 +1,7 @@
 package managed
 
 import (
+	"slices"
 	"strings"
 
 	"gatehouse/internal/lang/wafrules"
@@ -55,8 +56,9 @@ var metadataService = []string{
 	`100\.100\.100\.200`, `192\.0\.0\.192`, `(?i)/computemetadata/v1`, `(?i)/metadata/(?:instance|identity)`, `(?i)/openstack/latest`,
 	// Names of the machine itself and of its cluster.
 	`(?i)^\s*(?:https?:)?/{0,3}(?:localhost[46]?|localhost\.localdomain|ip6?v?6?-localhost|ip6-loopback|localtest\.me|lvh\.me|vcap\.me|kubernetes(?:\.[\w.]{1,40})?|(?:[\w-]{1,40}\.){1,4}(?:docker\.internal|svc\.cluster\.local)|[\w-]{1,40}\.docker\.internal)[:/]`,
+	`(?i)^\s*/{0,2}(?:ip6-localhost|ip6-loopback|localhost\.localdomain|localtest\.me|lvh\.me|vcap\.me|(?:host|gateway|kubernetes)\.docker\.internal|kubernetes\.default(?:\.svc)?(?:\.cluster\.local)?|(?:[\w-]{1,40}\.){1,4}svc\.cluster\.local)(?:[?#]|$)`, `(?i)^\s*/{0,2}localhost[46]?(?:\.localdomain\d?)?[?#]`,
 	`(?i)https?://(?:[\w.-]{1,40}\.)?(?:localhost[46]?|localtest\.me|lvh\.me|docker\.internal|svc\.cluster\.local)(?:[:/?#]|$)`,
-	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\bnip\.io\b`, `(?i)/opc/v[12]/`,
+	`(?i)169\.254\.169\.254\.(?:nip|xip|sslip)\.io`, `(?i)\b(?:nip|xip|sslip)\.io\b`, `(?i)^\s*(?:https?:)?/{0,3}(?:127(?:\.\d{1,3}){1,3}|0\.0\.0\.0|\[::(?:1|ffff:[\w.:]{1,20})?\]|2130706433|0x7f0{0,5}1|0177(?:\.0{1,3}){1,2}\.0{0,2}1|loopback|broadcasthost|ip6-all(?:nodes|routers)|metadata)[:/]`, `(?i)/opc/v[12]/`,
 }
 
 // numberedMarks is "../" with some of its characters written as hexadecimal numbers.
@@ -101,8 +103,7 @@ func crossSiteScripting(p part) wafrules.Statement {
 	return anyOf(
 		wafrules.Statement{XssMatch: &wafrules.XssMatchStatement{FieldToMatch: p.field, TextTransformations: decoded}},
 		patterns(scripts, p.field, decoded),
-		patterns(nodeRCE, p.field, decoded), // scripts for a server
-		patterns(codedScripts, p.field, decoded),
+		patterns(slices.Concat(nodeRCE, codedScripts), p.field, unescaped), // scripts for a server
 	)
 }
 
@@ -140,5 +141,5 @@ var scripts = []string{
 	`(?i)\bdocument\s*\.\s*(?:queryselector|body|getelement|createelement|forms|links|images|documentelement|referrer|url)`, `(?i)\b(?:alert|atob|btoa|prompt|confirm|eval|new function)\s*\(\s*\)`, `(?i)\+adw-`, `(?i)\bdocument(?:\s|/\*[^*]{0,40}\*/){0,9}\.(?:\s|/\*[^*]{0,40}\*/){0,9}(?:cookie|write|domain|location)\b`, `(?i)[\r\n]\s{0,4}http/\d(?:\.\d)? \d{3}`, `(?i)(?:^|[\r\n])\s{0,4}(?:get|post|head|put|delete|options|connect|trace|patch)\s{1,4}\S{1,200}\s{1,4}http/\d`, `!!\[\]|\(!\[\]|[+(]\[\]\)?\[`, `(?i)\bdata:\s?,?\s?<`, `(?i)\\u00(?:[46][1-9a-f]|[57][0-9a])`, `[\r\n]\s*(?i:set-cookie|transfer-encoding)\s*:`, `\xbc/?script\xbe`, `(?i)\\x(?:bc|d0\\xbc)/?script\\x`, `(?i)\xd0?\xbc/?script\xd0?\xbe`, `<!--#(?:set|echo|exec|include|printenv|config)`, `(?i)\bimportimplementation\b`, `(?i)\b(?:reflect|array|object|sort|map|filter|foreach|find)\s*\.\s*(?:call|apply|construct)\s?[(` + "`" + `]`,
 	`(?i)@import\b`, `(?i)\{\{.{0,200}(?:constructor|\$eval|\$on|__proto__|alert|prototype)`, `(?i)\bconstructor\s*[.\[(].{0,30}(?:constructor|prototype|\()`,
 	`(?i)\[\s*['"](?:constructor|alert|eval|cookie)['"]\s*\]`, `(?:!\[\]|!!\[\]|\+\[\]|\[\]\[).{0,20}(?:\+\[\]|!\[\]|\[\])`,
-	`(?i)\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,
+	`(?i)\b(?:self|document|window|globalthis|frames|top|parent|this)(?:/\*[^*]{0,40}\*/){1,4}\s?[\[.]`, `(?i)\bdocument\[|\bglobalthis\[|\bframes\[|\bself\[|\bthis\[['"]|\btop\[['"]|\bparent\[['"]|\bwindow\[`, `(?i)<(?:img|video|audio|input|body|form|link|details|marquee|button|textarea|select|style|template|a)\b[^>]{0,200}(?:src|href|action|formaction|background|poster|srcdoc|xlink:href)\s*=\s*["']?\s*(?:javascript|data|vbscript|x\b)`,
 }

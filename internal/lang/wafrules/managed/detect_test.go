@@ -1,6 +1,7 @@
 package managed
 
 import (
+	"encoding/base64"
 	"net/netip"
 	"net/url"
 	"slices"
@@ -139,6 +140,34 @@ func TestRules(t *testing.T) {
 		{"WordPressExploitableCommands_QUERYSTRING", get("/?do-reset-wordpress=1")},
 		{"WordPressExploitablePaths_URIPATH", get("/blog/xmlrpc.php")},
 		{"AdminProtection_URIPATH", get("/sqlmanager/index")},
+		// What is written otherwise than it will be read.
+		{"CrossSiteScripting_BODY", post(asJSON, `{"a":1,"a":2,"q":"\u003cimg src=x onerror=alert(1)\u003e"}`)},
+		{"SQLi_BODY", post(asJSON, `{"a":NaN,"q":"1\u0027 or \u00271\u0027=\u00271"}`)},
+		{"SQLi_BODY", post(asJSON, "\xef\xbb\xbf"+`{"q":"1\u0027 or \u00271\u0027=\u00271"}`)},
+		{"SQLi_BODY", post("multipart/form-data; boundary=B", "--A\r\n\r\n--B\r\nContent-Disposition: form-data; name=a\r\n\r\n1' union/*--A*/select/*--A*/2,3-- -\r\n--B--\r\n--A--")},
+		{"CrossSiteScripting_BODY", post("multipart/form-data; boundary=B", "--B\r\nContent-Disposition: form-data; name=a\r\nContent-Type: text/html; charset=utf-7\r\n\r\n+ADw-script+AD4-\r\n--B--")},
+		{"SQLi_QUERYARGUMENTS", get("/?id=" + q("1 union/*") + "&id=" + q("*/select/*") + "&id=" + q("*/password from users--"))},
+		{"SQLi_COOKIE", get("/", `Cookie: $Version=1; id="1\047 or \0471\047=\0471;--"`)},
+		{"CrossSiteScripting_QUERYARGUMENTS", get("/?q=" + base64.StdEncoding.EncodeToString([]byte("ab;require('fs')")))},
+		{"CrossSiteScripting_COOKIE", get("/", "Cookie: q="+base64.StdEncoding.EncodeToString([]byte("x<script>y()</script>")))},
+		{"CrossSiteScripting_QUERYARGUMENTS", get("/?q=" + q(`\x70rocess.mainModule.require('fs')`))},
+		{"CrossSiteScripting_QUERYARGUMENTS", get("/?q=" + q("<s c r i p t>"))},
+		{"CrossSiteScripting_QUERYARGUMENTS", get("/?x%0d%0aSet-Thing:%20y=1")},
+		{"EC2MetaDataSSRF_QUERYARGUMENTS", get("/?u=127.1.2.3:6379")},
+		{"GenericRFI_QUERYARGUMENTS", get("/?unix:AAAA|http://backend/")},
+		{"GenericLFI_QUERYARGUMENTS", get("/?f=0x2f0x2e./x")},
+		{"GenericLFI_URIPATH", get("/x/.cursorrules/.mcp.json")},
+		{"LFI_HEADER", with("X-Filename", ".npmrc")},
+		{"LFI_HEADER", with("X-File-Name", "settings.php.orig")},
+		{"UNIXShellCommandsVariables_QUERYSTRING", get("/?a=1&c=usr/bin/wget")},
+		{"UNIXShellCommandsVariables_QUERYSTRING", get("/?c=whoami")},
+		{"UNIXShellCommandsVariables_BODY", post(asForm, "c="+q("diff <(id) x"))},
+		{"WindowsShellCommands_QUERYARGUMENTS", get("/?c=" + q(`for /f %a in (x) do %a`))},
+		{"PHPHighRiskMethodsVariables_QUERYSTRING", get("/?c=" + q("(passthru)(id)"))},
+		{"PHPHighRiskMethodsVariables_BODY", post(asForm, "c="+q("$a['x'] /*y*/ [0](1)"))},
+		{"PHPHighRiskMethodsVariables_QUERYSTRING", get("/?c=" + q("session.save_path=/tmp"))},
+		{"SQLiExtendedPatterns_BODY", post(asForm, "q="+q("x.performance_schema.threads"))},
+		{"SQLiExtendedPatterns_QUERYARGUMENTS", get("/?u=" + q("x) (|(cn=*"))},
 	}
 	acl := everything(t)
 	for _, c := range cases {
@@ -159,6 +188,8 @@ func TestRules(t *testing.T) {
 
 // harmless are values that people and programs send.
 var harmless = []string{
+	"if a == b, then we are done", "see (the manual) (page 3)", "the {w, x} pair", `say "yes" (or "no")`, "localhost", "metadata", "a < f o r example", "base64: aGVsbG8gd29ybGQsIGhvdyBhcmUgeW91IHRvZGF5Pw==", "document [draft]",
+	"user agent = Mozilla", "precision is 2", "this [thing] works", "x <(y) z in maths", "function (a, b) of two", "prefix.io", "ls", "id", "who am I",
 	"O'Brien", "D'Angelo & Sons", "Maria José Ñandú", "中文文本,带标点", "Привет, мир", "100% cotton (pre-washed)", "C++ / C# developer", "AT&T", "R&D; M&A", "rock 'n' roll",
 	"Please select one from the list", "The union of two sets", "drop me a line", "order by Friday", "I'd like to update my address and set a new default",
 	"where are you from?", "Insert coin into slot", "having fun", "either this or that", "this and that = everything", "if x then y else z",

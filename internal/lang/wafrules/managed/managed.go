@@ -157,6 +157,8 @@ var (
 	plain = transformations("NONE")
 	// decoded undoes what carries text through URLs and pages, twice encoded included.
 	decoded = transformations("URL_DECODE_UNI", "URL_DECODE_UNI", "HTML_ENTITY_DECODE", "REMOVE_NULLS")
+	// unescaped undoes JavaScript's escapes too.
+	unescaped = append(slices.Clip(decoded), wafrules.TextTransformation{Priority: int32(len(decoded)), Type: "JS_DECODE"})
 	// shell and cmd undo what Unix shells and the Windows command line ignore.
 	shell = transformations("URL_DECODE_UNI", "CMD_LINE_UNIX")
 	cmd   = transformations("URL_DECODE_UNI", "CMD_LINE_WIN")
