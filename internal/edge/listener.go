@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"gatehouse/internal/edge/proxyproto"
+	"gatehouse/internal/http1/netio"
 	"gatehouse/internal/message"
 	"gatehouse/internal/trust"
 )
@@ -232,6 +233,7 @@ func addrPort(a net.Addr) netip.AddrPort {
 type conn struct {
 	l       *Listener
 	raw     net.Conn
+	under   *netio.Socket // over raw and under TLS; nil when raw is no socket
 	info    *message.Conn
 	counted bool // in perAddr
 }
@@ -240,6 +242,9 @@ type conn struct {
 func (c *conn) establish(ctx context.Context) {
 	nc, failure, err := c.open()
 	if failure != 0 {
+		if c.under != nil {
+			c.under.Release() // the alert
+		}
 		if failure == NoClientCertificate {
 			linger(c.raw)
 		}
@@ -282,16 +287,10 @@ func (c *conn) open() (net.Conn, Failure, error) {
 	if c.l.TLS == nil && !proxied {
 		return c.raw, c.countAddress(s), nil
 	}
-	if err := c.raw.SetDeadline(time.Now().Add(s.HandshakeTimeout)); err != nil {
-		return nil, HandshakeFailed, err
-	}
+	by := time.Now().Add(s.HandshakeTimeout)
 	if proxied {
-		h, err := proxyproto.Read(c.raw)
-		if err != nil {
+		if err := c.readProxyHeader(by); err != nil {
 			return nil, ProxyHeader, err
-		}
-		if h.Source.IsValid() {
-			c.info.Remote, c.info.Local = h.Source, h.Destination
 		}
 	}
 	if f := c.countAddress(s); f != 0 {
@@ -299,23 +298,48 @@ func (c *conn) open() (net.Conn, Failure, error) {
 	}
 	nc := c.raw
 	if c.l.TLS != nil {
-		t, err := c.handshake()
+		t, err := c.handshake(by)
 		if err != nil {
 			return nil, classify(err), err
 		}
 		nc = t
 	}
-	if err := c.raw.SetDeadline(time.Time{}); err != nil {
-		return nil, HandshakeFailed, err
-	}
 	return nc, 0, nil
 }
 
-// handshake finishes TLS and notes what the connection proved. Its deadline and Stop,
-// which closes pending connections, end it early; a context would cost a goroutine.
-func (c *conn) handshake() (*tls.Conn, error) {
-	t := tls.Server(c.raw, c.l.TLS.base)
+// readProxyHeader replaces the addresses of the connection by those of a PROXY header,
+// which must have come by the given time.
+func (c *conn) readProxyHeader(by time.Time) error {
+	if err := c.raw.SetDeadline(by); err != nil {
+		return err
+	}
+	h, err := proxyproto.Read(c.raw)
+	if err != nil {
+		return err
+	}
+	if h.Source.IsValid() {
+		c.info.Remote, c.info.Local = h.Source, h.Destination
+	}
+	return c.raw.SetDeadline(time.Time{})
+}
+
+// handshake finishes TLS by the given time and notes what the connection proved. The
+// deadline and Stop, which closes pending connections, end it early; a context would cost a
+// goroutine. What ends the handshake is held, to be sent with the first answer.
+func (c *conn) handshake(by time.Time) (*tls.Conn, error) {
+	nc := c.raw
+	if c.under = netio.NewSocket(c.raw); c.under != nil {
+		nc = c.under
+		c.under.Hold()
+	}
+	if err := nc.SetDeadline(by); err != nil {
+		return nil, err
+	}
+	t := tls.Server(nc, c.l.TLS.base)
 	if err := t.Handshake(); err != nil {
+		return nil, err
+	}
+	if err := nc.SetDeadline(time.Time{}); err != nil {
 		return nil, err
 	}
 	state := t.ConnectionState()
@@ -334,6 +358,9 @@ func (c *conn) serve(ctx context.Context, nc net.Conn) {
 	engine := c.l.HTTP1
 	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == "h2" && c.l.HTTP2 != nil {
 		engine = c.l.HTTP2
+		if c.under != nil {
+			c.under.Release() // its reader and its writers are different goroutines
+		}
 	}
 	if err := engine.ServeConn(ctx, nc, c.info); err != nil {
 		c.l.logger().Debug("connection ended", "remote", c.info.Remote, "error", err)

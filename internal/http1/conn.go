@@ -145,7 +145,7 @@ func (c *conn) close() {
 	if c.broken {
 		c.io.Break()
 	} else {
-		c.io.Close()
+		c.io.End()
 	}
 }
 
@@ -232,7 +232,7 @@ func (c *conn) handle() {
 // a socket with unread input resets it, and a reset destroys what the client has not
 // read yet (RFC 9112 section 9.6).
 func (c *conn) linger() {
-	if c.resp.head == handedOver || c.io.Gone() || c.body.done() && len(c.in.Buffered()) == 0 && c.io.Quiet() {
+	if c.resp.head == handedOver || c.body.done() && len(c.in.Buffered()) == 0 && c.io.Quiet() || c.io.Gone() {
 		return
 	}
 	if c.io.CloseWrite() != nil {

@@ -238,6 +238,9 @@ func (w *writer) finish() error {
 		}
 		w.out = append(w.out, "\r\n"...)
 	}
+	if w.conn.last {
+		w.conn.io.Last()
+	}
 	w.Flush()
 	w.release()
 	return w.err
@@ -267,6 +270,7 @@ func (w *writer) refusal(e *wire.Error) error {
 		extra = w.conn.server.Answer(w.conn.info, e.Status)
 	}
 	w.plain(e.Status, w.conn.server.limits.RefusalText(e.Status, e.Reason), extra)
+	w.conn.io.Last()
 	err := w.Flush()
 	w.release()
 	return err

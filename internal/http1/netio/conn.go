@@ -23,6 +23,9 @@ type Conn struct {
 	nc     net.Conn
 	sock   syscall.RawConn // of the socket at the bottom; nil when there is none to be had
 	plain  bool            // nc is the socket itself
+	under  *Socket         // what TLS runs on, if that is one
+	hold   bool            // under may hold what was written
+	last   bool            // under is to hold what is written
 	kicked atomic.Bool
 	killed atomic.Bool
 
@@ -37,6 +40,8 @@ type Conn struct {
 	await func(fd uintptr) bool
 	swap  func(fd uintptr) bool
 	peek  func(fd uintptr)
+	read  func(fd uintptr) bool
+	write func(fd uintptr) bool
 	polled
 	stepped bool // step has returned true before
 	into    *Reader
@@ -45,6 +50,9 @@ type Conn struct {
 	got     int
 	wrote   int
 	err     error
+	dst     []byte
+	src     []byte
+	wrErr   error
 }
 
 // NewConn returns a Conn over nc, which is a TCP or Unix socket, a *tls.Conn whose
@@ -59,6 +67,7 @@ func NewConn(nc net.Conn) *Conn {
 func (c *Conn) Reset(nc net.Conn) {
 	c.nc = nc
 	c.sock, c.plain, c.stepped = nil, false, false
+	c.under, c.hold, c.last = nil, false, false
 	bottom := nc
 	if t, ok := nc.(*tls.Conn); ok {
 		bottom = t.NetConn()
@@ -69,6 +78,10 @@ func (c *Conn) Reset(nc net.Conn) {
 		c.sock, _ = s.SyscallConn()
 	case *net.UnixConn:
 		c.sock, _ = s.SyscallConn()
+	case *Socket:
+		c.sock = s.raw
+		c.under, c.hold = s, true // it may hold the end of the handshake
+		return
 	}
 	c.plain = c.sock != nil && bottom == nc
 }
@@ -110,12 +123,32 @@ func (c *Conn) Kill() {
 // Close closes the connection. It may be called from any goroutine.
 func (c *Conn) Close() error { return c.nc.Close() }
 
+// Last announces that the next Write is the last one, so that over TLS it leaves
+// together with the alert that CloseWrite or End sends.
+func (c *Conn) Last() {
+	if c.under != nil {
+		c.under.Hold()
+		c.hold, c.last = true, true
+	}
+}
+
+// End closes the connection in an orderly way. Unlike Close it belongs to the owner alone.
+func (c *Conn) End() error {
+	if c.last {
+		c.CloseWrite()
+	}
+	return c.nc.Close()
+}
+
 // Break closes the connection so that the peer sees it reset, and over TLS no orderly
 // end.
 func (c *Conn) Break() error {
 	bottom := c.nc
 	if t, ok := bottom.(*tls.Conn); ok {
 		bottom = t.NetConn()
+	}
+	if c.under != nil {
+		bottom = c.under.Conn // what is held is not sent
 	}
 	if t, ok := bottom.(interface{ SetLinger(int) error }); ok {
 		t.SetLinger(0)
@@ -125,11 +158,25 @@ func (c *Conn) Break() error {
 
 // CloseWrite tells the peer that nothing more comes, and leaves reading open.
 func (c *Conn) CloseWrite() error {
-	if h, ok := c.nc.(interface{ CloseWrite() error }); ok {
-		return h.CloseWrite()
+	h, ok := c.nc.(interface{ CloseWrite() error })
+	if !ok {
+		return errors.ErrUnsupported
 	}
-	return errors.ErrUnsupported
+	err := h.CloseWrite()
+	if !c.hold || err != nil {
+		return err
+	}
+	// TLS leaves a write deadline behind that has passed.
+	c.hold, c.last = false, false
+	c.under.SetWriteDeadline(max(c.writeArmed, Now().Add(closeTimeout)).wall())
+	if c.killed.Load() {
+		return ErrKicked
+	}
+	return c.under.Release()
 }
+
+// closeTimeout is the least time that a peer has to take the end of a connection.
+const closeTimeout = 5 * time.Second
 
 // armRead makes sure that a read ends no later than readBy.
 func (c *Conn) armRead() error {
@@ -181,7 +228,13 @@ func (c *Conn) Read(p []byte) (int, error) {
 		return 0, err
 	}
 	for {
-		n, err := c.nc.Read(p)
+		var n int
+		var err error
+		if c.plain {
+			n, err = c.readSocket(p)
+		} else {
+			n, err = c.nc.Read(p)
+		}
 		if n > 0 || err == nil || !c.tooEarly(&err) {
 			return n, err
 		}
@@ -252,7 +305,20 @@ func (c *Conn) Write(p []byte, by Time) (int, error) {
 	if err := c.armWrite(by); err != nil {
 		return 0, err
 	}
-	return c.nc.Write(p)
+	if c.plain {
+		return c.writeSocket(p)
+	}
+	n, err := c.nc.Write(p)
+	return n, c.release(err)
+}
+
+// release sends what a write that ended with err has left below TLS.
+func (c *Conn) release(err error) error {
+	if c.hold && !c.last && err == nil {
+		c.hold = false
+		err = c.under.Release()
+	}
+	return err
 }
 
 // WriteTwo writes a and then b, in one system call on a plain socket.
@@ -264,5 +330,5 @@ func (c *Conn) WriteTwo(a, b []byte, by Time) (int, error) {
 	c.vecs = c.vec[:]
 	n, err := c.vecs.WriteTo(c.nc)
 	c.vec[0], c.vec[1], c.vecs = nil, nil, nil
-	return int(n), err
+	return int(n), c.release(err)
 }

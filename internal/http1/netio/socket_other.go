@@ -2,9 +2,31 @@
 
 package netio
 
-import "errors"
+import (
+	"errors"
+	"net"
+	"syscall"
+)
+
+// A Socket is made on Unix systems only.
+type Socket struct {
+	net.Conn
+	raw syscall.RawConn
+}
+
+// NewSocket returns nil on this system.
+func NewSocket(net.Conn) *Socket { return nil }
+
+// Hold is not called on this system.
+func (s *Socket) Hold() {}
+
+// Release is not called on this system.
+func (s *Socket) Release() error { return nil }
 
 func (c *Conn) awaitSocket(b *Reader, _ func() bool) error { return c.awaitByte(b) }
+
+func (c *Conn) readSocket(p []byte) (int, error)  { return c.nc.Read(p) }
+func (c *Conn) writeSocket(p []byte) (int, error) { return c.nc.Write(p) }
 
 // ErrStale is returned by Swap.
 var ErrStale = errors.New("idle connection is not quiet any more")

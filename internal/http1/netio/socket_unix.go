@@ -76,9 +76,9 @@ func (c *Conn) armCheck(unsure bool) error {
 // It returns how much could have been read.
 func (c *Conn) tryRead(fd uintptr) (size int) {
 	room := c.into.Space(Small)
-	c.got, c.err = syscall.Read(int(fd), room)
+	c.got, c.err = readNow(fd, room)
 	for c.err == syscall.EINTR {
-		c.got, c.err = syscall.Read(int(fd), room)
+		c.got, c.err = readNow(fd, room)
 	}
 	switch {
 	case c.err != nil:
@@ -134,15 +134,72 @@ func (c *Conn) trySwap(fd uintptr) bool {
 		c.err = ErrStale
 		return true
 	}
-	c.wrote, c.err = syscall.Write(int(fd), c.out)
+	c.wrote, c.err = writeNow(fd, c.out)
 	for c.err == syscall.EINTR {
-		c.wrote, c.err = syscall.Write(int(fd), c.out)
+		c.wrote, c.err = writeNow(fd, c.out)
 	}
 	c.wrote = max(c.wrote, 0)
 	if c.err == syscall.EAGAIN {
 		c.err = nil
 	}
 	return c.err != nil || c.wrote < len(c.out)
+}
+
+// readSocket is Read on a plain socket.
+func (c *Conn) readSocket(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+	if c.read == nil {
+		c.read = func(fd uintptr) bool {
+			for {
+				if c.got, c.err = readNow(fd, c.dst); c.err != syscall.EINTR {
+					return c.err != syscall.EAGAIN
+				}
+			}
+		}
+	}
+	c.dst = p
+	err := c.sock.Read(c.read)
+	c.dst = nil
+	switch {
+	case err != nil:
+		return 0, err
+	case c.err != nil:
+		return 0, c.err
+	case c.got == 0:
+		return 0, io.EOF
+	}
+	return c.got, nil
+}
+
+// writeSocket is Write on a plain socket.
+func (c *Conn) writeSocket(p []byte) (int, error) {
+	if c.write == nil {
+		c.write = func(fd uintptr) bool {
+			for len(c.src) > 0 {
+				n, err := writeNow(fd, c.src)
+				c.src = c.src[n:]
+				switch err {
+				case nil, syscall.EINTR:
+				case syscall.EAGAIN:
+					return false
+				default:
+					c.wrErr = err
+					return true
+				}
+			}
+			return true
+		}
+	}
+	c.src, c.wrErr = p, nil
+	err := c.sock.Write(c.write)
+	n := len(p) - len(c.src)
+	c.src = nil
+	if err == nil {
+		err = c.wrErr
+	}
+	return n, err
 }
 
 // Quiet reports whether the connection is open and nothing has come that was not
@@ -165,8 +222,7 @@ func (c *Conn) look() (r lookResult) {
 	}
 	if c.peek == nil {
 		c.peek = func(fd uintptr) {
-			n, _, err := syscall.Recvfrom(int(fd), c.one[:], syscall.MSG_PEEK|syscall.MSG_DONTWAIT)
-			c.got, c.err = n, err
+			c.got, c.err = peekNow(fd, c.one[:])
 		}
 	}
 	if err := c.sock.Control(c.peek); err != nil {

@@ -59,6 +59,9 @@ func (p *pool) establish(ctx context.Context) (*conn, *Error) {
 	if p.target.tls != nil {
 		tctx, cancel := context.WithTimeout(ctx, p.client.TLSTimeout)
 		defer cancel()
+		if under := netio.NewSocket(nc); under != nil {
+			nc = under
+		}
 		tc := tls.Client(nc, p.target.tls.Config)
 		if err := tc.HandshakeContext(tctx); err != nil {
 			nc.Close()
