@@ -74,7 +74,8 @@ type Listener struct {
 	sockets map[net.Listener]bool
 	pending map[net.Conn]bool // not yet with an engine
 	perAddr map[netip.Addr]int
-	workers *workers       // as long as there are sockets
+	opening *workers       // as long as there are sockets
+	serving *workers       // likewise
 	conns   sync.WaitGroup // connections and workers
 }
 
@@ -153,7 +154,7 @@ func (l *Listener) enter(ln net.Listener) bool {
 		l.perAddr = map[netip.Addr]int{}
 	}
 	if len(l.sockets) == 0 {
-		l.workers = newWorkers()
+		l.opening, l.serving = newWorkers(arrival.establish), newWorkers(arrival.serve)
 	}
 	l.sockets[ln] = true
 	return true
@@ -165,7 +166,8 @@ func (l *Listener) leave(ln net.Listener) {
 	delete(l.sockets, ln)
 	last := len(l.sockets) == 0
 	if last {
-		close(l.workers.ended)
+		close(l.opening.ended)
+		close(l.serving.ended)
 	}
 	l.mu.Unlock()
 	if last {
@@ -216,9 +218,15 @@ func (l *Listener) admit(ctx context.Context, nc net.Conn) {
 	}
 	l.pending[nc] = true
 	l.conns.Add(1)
-	w := l.workers
+	w := l.opening
+	c.serving = l.serving
 	l.mu.Unlock()
-	w.give(arrival{ctx, c}, func() { l.conns.Add(1) }, l.conns.Done)
+	l.give(w, arrival{ctx: ctx, c: c})
+}
+
+// give hands a to w, whose goroutines are counted among the connections.
+func (l *Listener) give(w *workers, a arrival) {
+	w.give(a, func() { l.conns.Add(1) }, l.conns.Done)
 }
 
 func addrPort(a net.Addr) netip.AddrPort {
@@ -233,13 +241,15 @@ func addrPort(a net.Addr) netip.AddrPort {
 type conn struct {
 	l       *Listener
 	raw     net.Conn
+	serving *workers      // those of its socket
 	under   *netio.Socket // over raw and under TLS; nil when raw is no socket
 	info    *message.Conn
 	counted bool // in perAddr
 }
 
 // establish reads the PROXY header, does the handshake and starts the engine.
-func (c *conn) establish(ctx context.Context) {
+func (a arrival) establish() {
+	c := a.c
 	nc, failure, err := c.open()
 	if failure != 0 {
 		if c.under != nil {
@@ -256,8 +266,8 @@ func (c *conn) establish(ctx context.Context) {
 	}
 	c.established()
 	// A handshake grows the stack well beyond what an idle connection needs, so the
-	// engine gets a goroutine of its own and this one's stack is freed.
-	go c.serve(ctx, nc)
+	// engine gets another goroutine.
+	c.l.give(c.serving, arrival{a.ctx, c, nc})
 }
 
 // established takes the connection off the list of those that Stop closes.
@@ -349,7 +359,9 @@ func (c *conn) handshake(by time.Time) (*tls.Conn, error) {
 	return t, nil
 }
 
-func (c *conn) serve(ctx context.Context, nc net.Conn) {
+// serve lets an engine serve the connection to its end.
+func (a arrival) serve() {
+	c, nc := a.c, a.nc
 	defer c.end()
 	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == challengeProtocol {
 		nc.Close() // the handshake was the answer
@@ -362,7 +374,7 @@ func (c *conn) serve(ctx context.Context, nc net.Conn) {
 			c.under.Release() // its reader and its writers are different goroutines
 		}
 	}
-	if err := engine.ServeConn(ctx, nc, c.info); err != nil {
+	if err := engine.ServeConn(a.ctx, nc, c.info); err != nil {
 		c.l.logger().Debug("connection ended", "remote", c.info.Remote, "error", err)
 	}
 }

@@ -2,16 +2,20 @@ package edge
 
 import (
 	"context"
+	"net"
 	"sync/atomic"
 )
 
-// maxSpare is how many goroutines wait for handshakes at most.
+// maxSpare is how many goroutines wait for work at most.
 const maxSpare = 64
 
-// workers do handshakes. A handshake grows its goroutine's stack several times over, and
-// copying stacks was a fifteenth of what one cost; so a goroutine that has done one waits
-// for the next, and its stack serves again.
+// workers do one kind of work with connections: handshakes, or serving them. Both grow
+// their goroutine's stack several times over, and copying stacks was a fifteenth of what a
+// handshake cost; so a goroutine that has done its work waits for more, and its stack serves
+// again. Each kind has its own, as handshakes need larger stacks than most connections that
+// stay.
 type workers struct {
+	do       func(arrival)
 	arrivals chan arrival  // unbuffered: received by those who wait
 	ended    chan struct{} // closed when nothing will arrive any more
 	waiting  atomic.Int64
@@ -21,10 +25,11 @@ type workers struct {
 type arrival struct {
 	ctx context.Context
 	c   *conn
+	nc  net.Conn // to be served
 }
 
-func newWorkers() *workers {
-	return &workers{arrivals: make(chan arrival), ended: make(chan struct{})}
+func newWorkers(do func(arrival)) *workers {
+	return &workers{do: do, arrivals: make(chan arrival), ended: make(chan struct{})}
 }
 
 // give hands a connection to a goroutine that waits, or to a new one, which calls done
@@ -43,7 +48,8 @@ func (w *workers) give(a arrival, begin, done func()) {
 
 func (w *workers) work(a arrival) {
 	for {
-		a.c.establish(a.ctx)
+		w.do(a)
+		a = arrival{} // whoever waits keeps no connection alive
 		if w.waiting.Add(1) > maxSpare {
 			w.waiting.Add(-1)
 			return

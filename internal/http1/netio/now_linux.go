@@ -23,7 +23,8 @@ const longest = 64 << 10
 // readNow reads what there is; it fails with EAGAIN when there is nothing.
 func readNow(fd uintptr, p []byte) (int, error) {
 	if len(p) == 0 || len(p) > longest {
-		return syscall.Read(int(fd), p)
+		n, err := syscall.Read(int(fd), p)
+		return max(n, 0), err
 	}
 	n, _, errno := syscall.RawSyscall(syscall.SYS_READ, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	return outcome(n, errno)
@@ -32,7 +33,8 @@ func readNow(fd uintptr, p []byte) (int, error) {
 // writeNow writes what fits into the socket's buffer; it fails with EAGAIN when nothing does.
 func writeNow(fd uintptr, p []byte) (int, error) {
 	if len(p) == 0 || len(p) > longest {
-		return syscall.Write(int(fd), p)
+		n, err := syscall.Write(int(fd), p)
+		return max(n, 0), err
 	}
 	n, _, errno := syscall.RawSyscall(syscall.SYS_WRITE, fd, uintptr(unsafe.Pointer(unsafe.SliceData(p))), uintptr(len(p)))
 	return outcome(n, errno)
