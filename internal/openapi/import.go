@@ -19,6 +19,12 @@ func Read(body []byte, o Options) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	known := vocabularies[r.v2]
+	r.unexpected(r.root, known.root, "")
+	if !r.v2 {
+		components, _ := r.root.Get("components")
+		r.unexpected(components, known.components, "components")
+	}
 	r.info()
 	r.settings()
 	r.readModels()
@@ -90,6 +96,7 @@ func resolveVariables(body []byte, o Options) []byte {
 // info reads what the API is called.
 func (r *reader) info() {
 	info := r.object(r.root, "info", "")
+	r.unexpected(info, vocabularies[r.v2].info, "info")
 	r.Snapshot.API.Name = r.scalar(info, "title", "info")
 	r.Snapshot.API.Description = r.scalar(info, "description", "info")
 	r.Snapshot.API.Version = r.scalar(info, "version", "info")
@@ -353,6 +360,7 @@ const (
 
 // pathItem reads the methods of one path.
 func (r *reader) pathItem(to *model.Resource, written string, item ojson.Value, where string) {
+	r.unexpected(item, vocabularies[r.v2].pathItem, where)
 	shared := r.array(item, "parameters", where)
 	for name, op := range item.Members() {
 		verb, ok := verbs[name]
@@ -373,6 +381,7 @@ func (r *reader) pathItem(to *model.Resource, written string, item ojson.Value, 
 			r.problem("Unable to put method '%s' on resource at path '%s': the document has it twice", verb, to.Path)
 			continue
 		}
+		r.unexpected(op, vocabularies[r.v2].operation, at)
 		m := r.method(operation{path: to.Path, verb: verb, v: op, shared: shared, where: at})
 		if r.halt != nil {
 			return

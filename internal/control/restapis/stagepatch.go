@@ -36,10 +36,6 @@ func patchStage(st *model.Stage, o patch.Operation) error {
 	}
 	switch o.Path {
 	case "/deploymentId":
-		// While a canary exists, only its own deployment can become the stage's.
-		if c := st.CanarySettings; c != nil && o.Value != st.DeploymentID && o.Value != c.DeploymentID {
-			return badRequest("Cannot change the deployment of a stage that has a canary: promote or delete the canary first")
-		}
 		st.DeploymentID = o.Value
 	case "/description":
 		st.Description = o.Value
@@ -57,6 +53,19 @@ func patchStage(st *model.Stage, o patch.Operation) error {
 		return patchMethodSetting(st, o)
 	}
 	return nil
+}
+
+// checkPromotion judges what the operations of a call made of a stage: while it has a canary,
+// its deployment changes to the canary's alone, the one from before the call or from after it
+// (Terraform replaces the deployment of both in one call, the stage's first).
+func checkPromotion(before, after model.Stage) error {
+	if after.CanarySettings == nil || before.CanarySettings == nil || after.DeploymentID == before.DeploymentID {
+		return nil
+	}
+	if id := after.DeploymentID; id == before.CanarySettings.DeploymentID || id == after.CanarySettings.DeploymentID {
+		return nil
+	}
+	return badRequest("Cannot change the deployment of a stage that has a canary: promote or delete the canary first")
 }
 
 // removeStageSetting removes a member, or a method setting: every other path is read as

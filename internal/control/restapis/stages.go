@@ -195,11 +195,17 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 		if err != nil {
 			return nil, err
 		}
-		before := it.Value.ClientCertificateID
+		before := it.Value
+		if c := before.CanarySettings; c != nil {
+			before.CanarySettings = new(*c) // the operations write to the other
+		}
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchStage(&it.Value, o); err != nil {
 				return nil, err
 			}
+		}
+		if err := checkPromotion(before, it.Value); err != nil {
+			return nil, err
 		}
 		if err := checkStage(it.Value); err != nil {
 			return nil, err
@@ -212,7 +218,7 @@ func (s *RestAPIs) UpdateStage(ctx context.Context, in *apigateway.UpdateStageIn
 				return nil, err
 			}
 		}
-		if err := noteClientCertificate(tx, it.Key, before, it.Value.ClientCertificateID); err != nil {
+		if err := noteClientCertificate(tx, it.Key, before.ClientCertificateID, it.Value.ClientCertificateID); err != nil {
 			return nil, err
 		}
 		it.Value.LastUpdatedDate = operation.Now(tx)
