@@ -29,6 +29,15 @@ type DomainName struct {
 	CreatedDate              time.Time             `json:"createdDate"`
 }
 
+// ARN is the domain name's in API Gateway's management API. Those of private ones carry their
+// account and their id, by which names that several accounts use are told apart.
+func (d DomainName) ARN(region, account string) string {
+	if d.DomainNameID == "" {
+		return APIGatewayARN(region, "/domainnames/"+d.DomainName)
+	}
+	return ARN{Partition: "aws", Service: "apigateway", Region: region, Account: account, Resource: "/domainnames/" + d.DomainName + "+" + d.DomainNameID}.String()
+}
+
 // MutualTLS names the trust store of a domain name.
 type MutualTLS struct {
 	TruststoreURI      string   `json:"truststoreUri"`               // s3://bucket/key

@@ -172,11 +172,17 @@ func TestNoLoopsAndNoClimbing(t *testing.T) {
 // userWith makes a user who may do actions, and a key.
 func userWith(t *testing.T, g *servertest.Gatehouse, name string, actions ...string) (id, secret string) {
 	t.Helper()
+	return userWithStatements(t, g, name, `{"Effect":"Allow","Action":["`+strings.Join(actions, `","`)+`"],"Resource":"*"}`)
+}
+
+// userWithStatements makes an IAM user with a policy of statements, and a key of theirs.
+func userWithStatements(t *testing.T, g *servertest.Gatehouse, name string, statements ...string) (id, secret string) {
+	t.Helper()
 	c := iam.NewFromConfig(g.AWS(t))
 	if _, err := c.CreateUser(t.Context(), &iam.CreateUserInput{UserName: &name}); err != nil {
 		t.Fatal(err)
 	}
-	doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["` + strings.Join(actions, `","`) + `"],"Resource":"*"}]}`
+	doc := `{"Version":"2012-10-17","Statement":[` + strings.Join(statements, ",") + `]}`
 	if _, err := c.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: &name, PolicyName: aws.String("p"), PolicyDocument: &doc}); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 
 	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/gen/acm"
-	"gatehouse/internal/awsapi/gen/apigateway"
 	"gatehouse/internal/control/certificates"
 	"gatehouse/internal/control/restapis"
 )
@@ -21,9 +20,8 @@ func (s *Server) resourceTags(ctx context.Context, service, arn string) (tags ma
 		if arn = taggableARN(arn); arn == "" {
 			return nil, true, nil
 		}
-		var out *apigateway.GetTagsOutput
-		if out, err = (&restapis.RestAPIs{Store: s.store}).GetTags(ctx, &apigateway.GetTagsInput{ResourceArn: &arn}); err == nil {
-			return out.Tags, true, nil
+		if tags, err = (&restapis.RestAPIs{Store: s.store}).TagsOf(ctx, arn); err == nil {
+			return tags, true, nil
 		}
 	case "acm":
 		var out *acm.ListTagsForCertificateOutput

@@ -289,7 +289,7 @@ func (s *DomainNames) update(ctx context.Context, in *apigateway.UpdateDomainNam
 			reread = reread || strings.HasPrefix(o.Path, "/mutualTlsAuthentication/")
 		}
 		if it.Value.EndpointConfiguration.Type() != before.EndpointConfiguration.Type() {
-			it.Value.RegionalDomainName, it.Value.RegionalHostedZoneID, it.Value.DistributionDomainName, it.Value.DistributionHostedZoneID = "", "", "", ""
+			it.Value.RegionalDomainName, it.Value.RegionalHostedZoneID, it.Value.DistributionDomainName, it.Value.DistributionHostedZoneID, it.Value.DomainNameID = "", "", "", "", ""
 			s.target(ctx, &it.Value)
 		}
 		if it.Value.CertificateARN != before.CertificateARN {
@@ -402,7 +402,7 @@ func wireDomain(ctx context.Context, d model.DomainName) *apigateway.DomainName 
 	out := &apigateway.DomainName{
 		DomainName:                          &d.DomainName,
 		DomainNameId:                        opt.NonZero(d.DomainNameID),
-		DomainNameArn:                       opt.Of(model.APIGatewayARN(awsapi.CallFrom(ctx).Region, "/domainnames/"+d.DomainName)),
+		DomainNameArn:                       opt.Of(d.ARN(awsapi.CallFrom(ctx).Region, awsapi.CallFrom(ctx).Account)),
 		CertificateName:                     opt.NonZero(d.CertificateName),
 		CertificateArn:                      opt.NonZero(d.CertificateARN),
 		CertificateUploadDate:               d.CertificateUploadDate,

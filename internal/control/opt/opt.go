@@ -51,6 +51,14 @@ func Text[T ~string](p *T) string {
 	return string(*p)
 }
 
+// List returns l, nil when it is empty: lists that answers leave out.
+func List[T any](l []T) []T {
+	if len(l) == 0 {
+		return nil
+	}
+	return l
+}
+
 // Map returns m, nil when it is empty: maps that answers leave out.
 func Map[K comparable, V any](m map[K]V) map[K]V {
 	if len(m) == 0 {

@@ -461,7 +461,7 @@ func wireAPI(a model.RestAPI) *apigateway.RestApi {
 		Description:               opt.NonZero(a.Description),
 		CreatedDate:               &a.CreatedDate,
 		Version:                   opt.NonZero(a.Version),
-		BinaryMediaTypes:          a.BinaryMediaTypes,
+		BinaryMediaTypes:          opt.List(a.BinaryMediaTypes),
 		ApiKeySource:              opt.Convert[apigateway.ApiKeySourceType](a.APIKeySource),
 		EndpointConfiguration:     wireEndpoint(a.EndpointConfiguration),
 		Policy:                    opt.NonZero(escapePolicy(a.Policy)),
@@ -470,9 +470,6 @@ func wireAPI(a model.RestAPI) *apigateway.RestApi {
 		RootResourceId:            &a.RootResourceID,
 		SecurityPolicy:            opt.Convert[apigateway.SecurityPolicy](a.SecurityPolicy),
 		EndpointAccessMode:        opt.Convert[apigateway.EndpointAccessMode](a.EndpointAccessMode),
-	}
-	if len(out.BinaryMediaTypes) == 0 {
-		out.BinaryMediaTypes = nil
 	}
 	if a.MinimumCompressionSize != nil {
 		out.MinimumCompressionSize = opt.Of(int32(*a.MinimumCompressionSize))
@@ -483,13 +480,10 @@ func wireAPI(a model.RestAPI) *apigateway.RestApi {
 func wireEndpoint(c model.EndpointConfiguration) *apigateway.EndpointConfiguration {
 	out := &apigateway.EndpointConfiguration{
 		IpAddressType:  opt.Convert[apigateway.IpAddressType](c.IPAddressType),
-		VpcEndpointIds: c.VPCEndpointIDs,
+		VpcEndpointIds: opt.List(c.VPCEndpointIDs),
 	}
 	for _, t := range c.Types {
 		out.Types = append(out.Types, apigateway.EndpointType(t))
-	}
-	if len(out.VpcEndpointIds) == 0 {
-		out.VpcEndpointIds = nil
 	}
 	return out
 }

@@ -59,12 +59,17 @@ func newAuthorizer(in *apigateway.CreateAuthorizerInput) model.Authorizer {
 		a.AuthorizerResultTTLInSeconds = opt.Of(int(*in.AuthorizerResultTtlInSeconds))
 	}
 	if a.AuthType == "" {
-		a.AuthType = "custom"
-		if a.Type == "COGNITO_USER_POOLS" {
-			a.AuthType = "cognito_user_pools"
-		}
+		a.AuthType = defaultAuthType(a.Type)
 	}
 	return a
+}
+
+// defaultAuthType is the authType that an authorizer of a type shows unless it was given one.
+func defaultAuthType(authorizerType string) string {
+	if authorizerType == "COGNITO_USER_POOLS" {
+		return "cognito_user_pools"
+	}
+	return "custom"
 }
 
 // checkNewAuthorizer judges an authorizer as a whole, and its name beside the others.
@@ -125,12 +130,7 @@ func checkFunction(a model.Authorizer) error {
 	if !functionURI.MatchString(placeholder.ReplaceAllString(a.AuthorizerURI, "x")) {
 		return badRequest("Invalid Authorizer URI: " + a.AuthorizerURI + ". Authorizer URI should be a valid API Gateway ARN that represents a Lambda function invocation.")
 	}
-	if c := a.AuthorizerCredentials; c != "" {
-		if arn, ok := model.ParseARN(c); !ok || arn.Service != "iam" {
-			return badRequest("Invalid ARN specified in the request")
-		}
-	}
-	return nil
+	return checkCredentials(a.AuthorizerCredentials)
 }
 
 // checkIdentitySource refuses sources that authorizers of the type cannot read (authorizers,
@@ -188,10 +188,14 @@ func (s *RestAPIs) UpdateAuthorizer(ctx context.Context, in *apigateway.UpdateAu
 		if err != nil {
 			return nil, operation.OrElse(err, noAuthorizer())
 		}
+		before := it.Value
 		for _, o := range patch.Operations(in.PatchOperations) {
 			if err := patchAuthorizer(&it.Value, o); err != nil {
 				return nil, err
 			}
+		}
+		if a := &it.Value; a.AuthType == before.AuthType && before.AuthType == defaultAuthType(before.Type) {
+			a.AuthType = defaultAuthType(a.Type)
 		}
 		if err := checkNewAuthorizer(tx, owner, it.Value); err != nil {
 			return nil, err
@@ -284,14 +288,11 @@ func (s *RestAPIs) DeleteAuthorizer(ctx context.Context, in *apigateway.DeleteAu
 func wireAuthorizer(a model.Authorizer) *apigateway.Authorizer {
 	out := &apigateway.Authorizer{
 		Id: &a.ID, Name: &a.Name, Type: opt.Convert[apigateway.AuthorizerType](a.Type),
-		ProviderARNs: a.ProviderARNs, AuthType: opt.NonZero(a.AuthType),
+		ProviderARNs: opt.List(a.ProviderARNs), AuthType: opt.NonZero(a.AuthType),
 		AuthorizerUri:                opt.NonZero(a.AuthorizerURI),
 		AuthorizerCredentials:        opt.NonZero(a.AuthorizerCredentials),
 		IdentitySource:               opt.NonZero(a.IdentitySource),
 		IdentityValidationExpression: opt.NonZero(a.IdentityValidationExpression),
-	}
-	if len(out.ProviderARNs) == 0 {
-		out.ProviderARNs = nil
 	}
 	if a.AuthorizerResultTTLInSeconds != nil {
 		out.AuthorizerResultTtlInSeconds = opt.Of(int32(*a.AuthorizerResultTTLInSeconds))

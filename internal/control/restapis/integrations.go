@@ -111,6 +111,9 @@ func (s *RestAPIs) checkIntegration(tx *store.Tx, in store.Scope, m *model.Metho
 	if err := checkURI(i); err != nil {
 		return err
 	}
+	if err := checkCredentials(i.Credentials); err != nil {
+		return err
+	}
 	if err := s.checkTimeout(i); err != nil {
 		return err
 	}
@@ -159,6 +162,18 @@ func checkTransfer(i *model.Integration) error {
 		return badRequest("Invalid responseTransferMode: the URI is that of response-streaming-invocations, which requires STREAM")
 	case stream && !streamed:
 		return badRequest("Invalid responseTransferMode: STREAM requires the URI arn:aws:apigateway:{region}:lambda:path/2021-11-15/functions/{function}/response-streaming-invocations")
+	}
+	return nil
+}
+
+// checkCredentials refuses credentials that are not the ARN of a role, or the one that stands for
+// the caller's own. What a stage variable names is the stage's business.
+func checkCredentials(role string) error {
+	if role == "" || strings.HasPrefix(role, "${stageVariables.") {
+		return nil
+	}
+	if arn, ok := model.ParseARN(placeholder.ReplaceAllString(role, "x")); !ok || arn.Service != "iam" {
+		return badRequest("Invalid ARN specified in the request")
 	}
 	return nil
 }

@@ -290,7 +290,7 @@ func wireMethod(m *model.Method) *apigateway.Method {
 		OperationName:       opt.NonZero(m.OperationName),
 		RequestParameters:   opt.Map(m.RequestParameters),
 		RequestModels:       opt.Map(m.RequestModels),
-		AuthorizationScopes: m.AuthorizationScopes,
+		AuthorizationScopes: opt.List(m.AuthorizationScopes),
 	}
 	if len(m.MethodResponses) > 0 {
 		out.MethodResponses = map[string]apigateway.MethodResponse{}

@@ -1,6 +1,7 @@
 package restapis
 
 import (
+	"cmp"
 	"context"
 	"maps"
 	"strings"
@@ -39,39 +40,53 @@ func tagged[T any](c store.Collection[T], of func(*T) *map[string]string) func(*
 
 var taggables = []taggable{
 	{"/restapis/", tags.RestAPI, tagged(apis, func(v *model.RestAPI) *map[string]string { return &v.Tags })},
-	{"/domainnames/", tags.DomainName, tagged(domainNames, func(v *model.DomainName) *map[string]string { return &v.Tags })},
 	{"/apikeys/", tags.APIKey, tagged(apiKeys, func(v *model.APIKey) *map[string]string { return &v.Tags })},
 	{"/usageplans/", tags.UsagePlan, tagged(usagePlans, func(v *model.UsagePlan) *map[string]string { return &v.Tags })},
 	{"/clientcertificates/", tags.ClientCertificate, tagged(clientCerts, func(v *model.ClientCertificate) *map[string]string { return &v.Tags })},
 	{"/vpclinks/", tags.VPCLink, tagged(vpcLinks, func(v *model.VPCLink) *map[string]string { return &v.Tags })},
 }
 
+var domainTags = tagged(domainNames, func(v *model.DomainName) *map[string]string { return &v.Tags })
 var stageTags = tagged(stages, func(v *model.Stage) *map[string]string { return &v.Tags })
 var accessTags = tagged(accessGrants, func(v *model.DomainNameAccessAssociation) *map[string]string { return &v.Tags })
 
-// editTags finds the resource that an ARN names and lets edit change its tags.
+// editTags finds the resource that an ARN names and lets edit change its tags. Each resource has
+// one spelling: policies are written for it, and another would lead around them.
 func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Resource, *map[string]string) error) error {
 	a, ok := model.ParseARN(arn)
-	isGrant := strings.HasPrefix(a.Resource, "/domainnameaccessassociations/")
-	if !ok || a.Service != "apigateway" || a.Account != "" && !isGrant { // policies are written for ARNs without an account
+	if !ok || a.Partition != "aws" || a.Service != "apigateway" {
 		return badRequest("Invalid ARN specified in the request")
 	}
 	if a.Region != awsapi.CallFrom(ctx).Region {
 		return badRequest("Invalid ARN specified in the request: it names the region '" + a.Region + "'")
 	}
+	in := operation.Scope(ctx)
 	missing := apigateway.NotFoundException("Invalid resource identifier specified: " + arn)
-	if api, rest, ok := strings.Cut(strings.TrimPrefix(a.Resource, "/restapis/"), "/stages/"); ok && strings.HasPrefix(a.Resource, "/restapis/") {
-		return operation.OrElse(stageTags(tx, operation.Scope(ctx).Of(api), rest, func(m *map[string]string) error { return edit(tags.Stage, m) }), missing)
+	as := func(sort tags.Resource) func(*map[string]string) error {
+		return func(m *map[string]string) error { return edit(sort, m) }
 	}
-	if isGrant {
-		return operation.OrElse(accessTags(tx, operation.Scope(ctx), arn, func(m *map[string]string) error { return edit(tags.AccessAssociation, m) }), missing)
+	if strings.HasPrefix(a.Resource, "/domainnameaccessassociations/") {
+		return operation.OrElse(accessTags(tx, in, arn, as(tags.AccessAssociation)), missing)
+	}
+	if name, ok := strings.CutPrefix(a.Resource, "/domainnames/"); ok {
+		name, _, _ = strings.Cut(name, "+")
+		if d, err := domainNames.Get(tx, in, name); err != nil || d.ARN(in.Region, in.Account) != arn {
+			return cmp.Or(operation.OrElse(err, missing), error(missing))
+		}
+		return domainTags(tx, in, name, as(tags.DomainName))
+	}
+	if a.Account != "" {
+		return badRequest("Invalid ARN specified in the request: found the account '" + a.Account + "', where such an ARN has none")
+	}
+	if api, stage, ok := strings.Cut(strings.TrimPrefix(a.Resource, "/restapis/"), "/stages/"); ok && strings.HasPrefix(a.Resource, "/restapis/") {
+		return operation.OrElse(stageTags(tx, in.Of(api), stage, as(tags.Stage)), missing)
 	}
 	for _, t := range taggables {
 		id, ok := strings.CutPrefix(a.Resource, t.prefix)
 		if !ok || id == "" || strings.Contains(id, "/") {
 			continue
 		}
-		return operation.OrElse(t.edit(tx, operation.Scope(ctx), id, func(m *map[string]string) error { return edit(t.sort, m) }), missing)
+		return operation.OrElse(t.edit(tx, in, id, as(t.sort)), missing)
 	}
 	return badRequest("Invalid ARN specified in the request: it names nothing that has tags")
 }
@@ -113,6 +128,9 @@ func (s *RestAPIs) steer(ctx context.Context, tx *store.Tx, c tags.Change) error
 		return nil
 	}
 	if a, ok := model.ParseARN(c.ARN); ok {
+		if c.Sort == tags.DomainName {
+			a.Resource, _, _ = strings.Cut(a.Resource, "+")
+		}
 		c.ARN = model.APIGatewayARN(a.Region, a.Resource) // what policies are written for
 	}
 	return s.Steering.Change(ctx, tx, c)
@@ -124,6 +142,27 @@ func (s *RestAPIs) GetTags(ctx context.Context, in *apigateway.GetTagsInput) (*a
 		out := &apigateway.GetTagsOutput{Tags: map[string]string{}}
 		err := editTags(ctx, tx, *in.ResourceArn, func(_ tags.Resource, m *map[string]string) error {
 			maps.Copy(out.Tags, *m)
+			return nil
+		})
+		return out, err
+	})
+}
+
+// TagsOf returns the tags of the resource that a call is judged by. Calls on a domain name are
+// about its public ARN, also when its own is the private form.
+func (s *RestAPIs) TagsOf(ctx context.Context, arn string) (map[string]string, error) {
+	return operation.View(ctx, s.Store, func(tx *store.Tx) (out map[string]string, err error) {
+		in := operation.Scope(ctx)
+		if name, ok := strings.CutPrefix(arn, model.APIGatewayARN(in.Region, "/domainnames/")); ok {
+			d, err := domainNames.Get(tx, in, name)
+			if err == nil {
+				arn = d.ARN(in.Region, in.Account)
+			} else if !isNotFound(err) {
+				return nil, err
+			}
+		}
+		err = editTags(ctx, tx, arn, func(_ tags.Resource, m *map[string]string) error {
+			out = maps.Clone(*m)
 			return nil
 		})
 		return out, err
