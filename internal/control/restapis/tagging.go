@@ -53,8 +53,9 @@ var accessTags = tagged(accessGrants, func(v *model.DomainNameAccessAssociation)
 // editTags finds the resource that an ARN names and lets edit change its tags. Each resource has
 // one spelling: policies are written for it, and another would lead around them.
 func editTags(ctx context.Context, tx *store.Tx, arn string, edit func(tags.Resource, *map[string]string) error) error {
+	arn = awsapi.OfPartition(arn) // which is how policies are judged
 	a, ok := model.ParseARN(arn)
-	if !ok || a.Partition != "aws" || a.Service != "apigateway" {
+	if !ok || a.Service != "apigateway" {
 		return badRequest("Invalid ARN specified in the request")
 	}
 	if a.Region != awsapi.CallFrom(ctx).Region {
