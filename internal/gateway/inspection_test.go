@@ -1,7 +1,10 @@
 package gateway
 
 import (
+	"bytes"
+	"compress/zlib"
 	"errors"
+	"io"
 	"net/netip"
 	"strings"
 	"testing"
@@ -43,7 +46,10 @@ func inspected(t *testing.T, statement string, req *message.Request) *Refusal {
 		t.Fatal(err)
 	}
 	req.Conn = &message.Conn{Remote: netip.MustParseAddrPort("192.0.2.1:1"), Local: netip.MustParseAddrPort("192.0.2.2:80")}
-	x := &exchange{g: &Gateway{}, req: req, start: time.Unix(1, 0), stage: &plan.Stage{Guard: &inspect.Guard{ACL: compiled}}}
+	x := &exchange{g: &Gateway{}, req: req, start: time.Unix(1, 0), stage: &plan.Stage{Guard: &inspect.Guard{ACL: compiled}, Compression: new(plan.Compression)}}
+	if err := x.decode(); err != nil {
+		t.Fatal(err)
+	}
 	var r *Refusal
 	if err := x.inspect(); err != nil && !errors.As(err, &r) {
 		t.Fatalf("%v is not a refusal", err)
@@ -75,5 +81,15 @@ func TestUndecidedRequestsAreRefused(t *testing.T) {
 	}
 	if r := inspected(t, onBody, &message.Request{Method: "POST", Path: "/", Host: "h", ContentLength: 2, Body: strings.NewReader("ok")}); r != nil {
 		t.Errorf("an allowed body: %+v", r)
+	}
+	// What the gateway decodes is inspected as the backend gets it, not decoded again: "ok" in
+	// deflate's own form, and more behind it.
+	var b bytes.Buffer
+	w := zlib.NewWriter(&b)
+	io.WriteString(w, "\xcb\xcf\x06\x00 and more")
+	w.Close()
+	r := &message.Request{Method: "POST", Path: "/", Host: "h", ContentLength: int64(b.Len()), Body: &b, Header: message.Header{{Name: "Content-Encoding", Value: "deflate"}}}
+	if r := inspected(t, onBody, r); r == nil || r.Reason != "waf" {
+		t.Errorf("a body that can be decoded twice: %+v", r)
 	}
 }

@@ -50,7 +50,7 @@ func (s *Server) explain(w http.ResponseWriter, r *http.Request, id string) {
 	s.signed(w, r, action, func(context.Context) error {
 		found := s.decisions.Find(id)
 		if len(found) == 0 {
-			http.Error(w, fmt.Sprintf("no decision about request %q: the newest %d requests that were refused are kept by this node, and the newest %d that were served", id, observe.Window, observe.Window), http.StatusNotFound)
+			http.Error(w, fmt.Sprintf("no decision about request %q: the newest %d requests that were refused are kept by this node, and the newest %d that were served; of what another node answered, that node is to be asked", id, observe.Window, observe.Window), http.StatusNotFound)
 			return nil
 		}
 		out := explanation{Window: observe.Window}

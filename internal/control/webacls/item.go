@@ -127,6 +127,11 @@ func (k kind[T]) used(ctx context.Context, tx *store.Tx, arn string) (bool, erro
 // maxPage is the largest page of a list, and the page when none is asked for.
 const maxPage = 100
 
+// badMarker refuses a place in a list that no answer gave out.
+func badMarker(marker string) error {
+	return translate(invalid("The parameter contains formatting that is not valid.", "ENTITY_LIMIT", marker))
+}
+
 // page lists a part of the items.
 func (k kind[T]) page(ctx context.Context, tx *store.Tx, sc *wafv2.Scope, marker *string, limit *int32) (items []*model.FirewallItem, next *string, err error) {
 	if err := regional(sc); err != nil {
@@ -134,7 +139,7 @@ func (k kind[T]) page(ctx context.Context, tx *store.Tx, sc *wafv2.Scope, marker
 	}
 	vs, after, err := k.List(tx, operation.Scope(ctx), store.Page{After: opt.Value(marker), Limit: int(opt.Or(limit, maxPage))})
 	if errors.Is(err, store.ErrCursor) {
-		err = wafv2.WAFInvalidParameterException("The next marker is not valid.")
+		err = badMarker(opt.Value(marker))
 	}
 	for i := range vs {
 		items = append(items, k.item(&vs[i].Value))

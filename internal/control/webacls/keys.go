@@ -74,7 +74,7 @@ func (s *WebACLs) ListAPIKeys(ctx context.Context, in *wafv2.ListAPIKeysInput) (
 		}
 		vs, next, err := firewallKeys.List(tx, operation.Scope(ctx), store.Page{After: opt.Value(in.NextMarker), Limit: int(opt.Or(in.Limit, maxPage))})
 		if errors.Is(err, store.ErrCursor) {
-			err = wafv2.WAFInvalidParameterException("The next marker is not valid.")
+			err = badMarker(opt.Value(in.NextMarker))
 		}
 		out := &wafv2.ListAPIKeysOutput{NextMarker: opt.NonZero(next), APIKeySummaries: []wafv2.APIKeySummary{}}
 		for _, v := range vs {

@@ -30,7 +30,7 @@ func slicePage[T any](all []T, marker *string, limit *int32) (page []T, next *st
 	from := 0
 	if marker != nil {
 		if from, err = strconv.Atoi(*marker); err != nil || from < 0 || from > len(all) {
-			return nil, nil, wafv2.WAFInvalidParameterException("The next marker is not valid.")
+			return nil, nil, badMarker(*marker)
 		}
 	}
 	to := min(from+int(opt.Or(limit, maxPage)), len(all))

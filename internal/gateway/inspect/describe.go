@@ -58,8 +58,8 @@ func (d *describer) describe(s *Subject) *wafrules.Request {
 		ClientIP: conn.Remote.Addr().Unmap(), Time: s.Time}
 	if s.Body != nil {
 		d.request.Body = s.Body
-		if list := codingsOf(req.Header); len(list) > 0 {
-			d.request.Body = &inflated{s.Body, list}
+		if list := codingsOf(req.Header); len(list) > 0 && !s.Decoded {
+			d.request.Body = &inflated{body: s.Body, codings: list}
 		}
 	}
 	return &d.request

@@ -13,6 +13,16 @@ import (
 type inflated struct {
 	body    *Peeker
 	codings []coding
+	decoded bool // by Peek
+}
+
+// Sent implements wafrules.CodedBody: some backends do not decode.
+func (f *inflated) Sent(limit int) ([]byte, error) {
+	if !f.decoded {
+		return nil, nil
+	}
+	prefix, _, err := f.body.Peek(limit)
+	return prefix, err
 }
 
 // decoding bounds how many bodies are decoded at a time in codings whose decoders want
@@ -49,6 +59,7 @@ func (f *inflated) Peek(limit int) (prefix []byte, more bool, err error) {
 		prefix, more = append(prefix, bare...), more || moreBare
 	}
 	if len(prefix) > 0 {
+		f.decoded = true
 		return prefix, more, nil
 	}
 	return f.body.Peek(limit)

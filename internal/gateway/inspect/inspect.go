@@ -71,6 +71,9 @@ type Subject struct {
 	Time      time.Time
 	// Body lets the firewall look at the body, which the integration reads later.
 	Body *Peeker
+	// Decoded says that Body is no longer in the coding of which Content-Encoding tells: the
+	// gateway has undone it for all steps.
+	Decoded bool
 }
 
 // An Outcome is what became of a request. It owns its memory.

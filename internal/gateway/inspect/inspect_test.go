@@ -278,6 +278,10 @@ func packed(coding, text string) string {
 		named := gzip.NewWriter(&b)
 		named.Name, named.Comment, named.Extra = strings.Repeat("n", 5000), "c", []byte("extra")
 		w = named
+	case "comment":
+		named := gzip.NewWriter(&b)
+		named.Comment = "&id=this is evil&"
+		w = named
 	case "br":
 		w = brotli.NewWriter(&b)
 	case "zstd":
@@ -307,6 +311,7 @@ func TestCompressedBodiesAreInspected(t *testing.T) {
 		{"one over another", "gzip, br", packed("br", packed("gzip", long)), true}, {"the same twice", "gzip,gzip", packed("gzip", packed("gzip", long)), true},
 		{"with others", "identity, gzip, utf-8", packed("gzip", long), true}, {"five times", "gzip,gzip,gzip,gzip,gzip", "evil", true},
 		{"zlib or not", "deflate", "\x78\x01\x00\xfe\xff" + "x" + packed("flate", "evil"), true},
+		{"text behind it", "deflate", "K\x04\x00&id=this+is+evil", true}, {"text in its header", "gzip", packed("comment", "good"), true}, {"identity around it", "gzip", packed("gzip", "good") + "&id=evil", true},
 		{"past the limit", "gzip", packed("gzip", strings.Repeat("x", 100_000)+"evil"), false}, // CONTINUE
 	} {
 		s := subject("/", c.body)
@@ -318,6 +323,17 @@ func TestCompressedBodiesAreInspected(t *testing.T) {
 		if got, err := io.ReadAll(s.Body); err != nil || string(got) != c.body {
 			t.Errorf("%s: the body goes on with %d bytes, %v, want the %d that came", c.name, len(got), err, len(c.body))
 		}
+	}
+}
+
+// A body that the gateway has decoded itself is inspected as the backend gets it, even if it
+// can be decoded once more.
+func TestDecodedBodiesAreNotDecodedAgain(t *testing.T) {
+	s := subject("/", packed("gzip", "good")+"&id=evil")
+	s.Request.Header.Add("Content-Encoding", "gzip")
+	s.Decoded = true
+	if body := View(s).Body; body != wafrules.BodySource(s.Body) {
+		t.Errorf("the body is seen through %T", body)
 	}
 }
 

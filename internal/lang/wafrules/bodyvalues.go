@@ -19,6 +19,7 @@ func (x *evaluation) bodyValues(vs *nodeState) {
 	if more {
 		x.oversize |= oversizeBody
 	}
+	x.legibleRuns(vs)
 	if text == "" {
 		return
 	}
@@ -32,6 +33,26 @@ func (x *evaluation) bodyValues(vs *nodeState) {
 		x.loadJSON()
 	}
 	x.valuesOf(vs, strings.TrimPrefix(text, utf8Mark), kind, &x.json)
+}
+
+// minLegible is how many legible bytes in a row do not come about by chance in a compressed
+// body: in 16 KB there is less than one such run.
+const minLegible = 10
+
+// legibleRuns lists what a backend that does not decode a compressed body can read in it: names
+// of files in its header, what stands behind its end, blocks that are not compressed.
+func (x *evaluation) legibleRuns(vs *nodeState) {
+	start := 0
+	for i := 0; i <= len(x.sent); i++ {
+		if i < len(x.sent) && (x.sent[i] >= ' ' && x.sent[i] <= '~' || x.sent[i] == '\t' || x.sent[i] == '\r' || x.sent[i] == '\n') {
+			continue
+		}
+		if i-start >= minLegible {
+			x.formValues(vs, x.sent[start:i])
+			vs.add(x.sent[start:i], asSent)
+		}
+		start = i + 1
+	}
 }
 
 // looksLikeJSON says that the first byte which is not white space opens an object, a list or

@@ -42,6 +42,7 @@ type evaluation struct {
 	arena      arena
 	wide       []byte // for patterns
 	body       string
+	sent       string // the body before its coding was undone, if it was
 	bodyMore   bool
 	bodyLoaded bool
 	json       jsonbody.Document

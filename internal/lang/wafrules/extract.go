@@ -251,14 +251,34 @@ func (x *evaluation) loadBody() (text string, more bool) {
 				return "", false
 			}
 			x.body, x.bodyMore = view(b), more
+			x.loadSent()
 		}
 	}
 	return x.body, x.bodyMore
 }
 
+// loadSent asks for a body as it was sent when its coding was undone.
+func (x *evaluation) loadSent() {
+	coded, ok := x.req.Body.(CodedBody)
+	if !ok {
+		return
+	}
+	b, err := coded.Sent(x.acl.bodyLimit)
+	if err != nil {
+		x.fail(err)
+	}
+	x.sent = view(b)
+}
+
+// asSent names a value that was sent where another is what its coding stands for.
+const asSent = "as sent"
+
 func (x *evaluation) wholeBody(vs *nodeState, handling decision) {
 	text, more := x.loadBody()
 	vs.add(text, "")
+	if x.sent != "" {
+		vs.add(x.sent, asSent)
+	}
 	x.overrun(vs, more, oversizeBody, handling)
 }
 

@@ -2,6 +2,7 @@ package wafrules
 
 import (
 	"net/netip"
+	"slices"
 
 	"github.com/gaissmai/bart"
 
@@ -91,7 +92,10 @@ func NewRegexPatternSet(patterns []string) (*RegexPatternSet, error) {
 		return nil, limit("NUM_PATTERNS_IN_REGEX_PATTERN_SET")
 	}
 	s := new(RegexPatternSet)
-	for _, p := range patterns {
+	for i, p := range patterns {
+		if slices.Contains(patterns[:i], p) {
+			return nil, Invalid(reasonDuplicate, "REGEX_PATTERN_SET", p)
+		}
 		re, err := compilePattern(p, "REGEX_PATTERN_SET")
 		if err != nil {
 			return nil, err

@@ -39,6 +39,15 @@ type BodySource interface {
 	Peek(limit int) (prefix []byte, more bool, err error)
 }
 
+// A CodedBody is a BodySource that shows what becomes of a body when its content coding is
+// undone. Backends that do not decode read what was sent instead.
+type CodedBody interface {
+	BodySource
+	// Sent returns the first limit bytes of the body as it was sent, nil when that is what
+	// Peek returned. It is asked after Peek.
+	Sent(limit int) ([]byte, error)
+}
+
 // Geography knows where addresses are.
 type Geography interface {
 	// Country returns the ISO 3166-1 code of the address's country and the ISO 3166-2 code of
