@@ -12,7 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// scripted answers calls in order: "ok", "fail", "throttled", "refused".
+// scripted answers calls in order: "ok", "fail", "throttled", "refused", "closed".
 type scripted struct {
 	mu    sync.Mutex
 	left  []string
@@ -30,11 +30,19 @@ func (s *scripted) invoke(_ context.Context, _ *Function, r Request) (Result, er
 		return Result{RequestID: r.ID, FunctionError: "Unhandled", Payload: []byte(`{}`)}, nil
 	case "throttled":
 		return Result{}, ErrThrottled
+	case "closed":
+		return Result{}, ErrClosed
 	case "refused":
 		return Result{}, errors.New("refused")
 	}
 	return Result{RequestID: r.ID, Payload: []byte(`1`)}, nil
 }
+
+// A keeper is told what is over, and keeps nothing.
+type keeper func(Record)
+
+func (keeper) Keep(context.Context, Event) error { return nil }
+func (k keeper) Done(r Record)                   { k(r) }
 
 func TestQueueRetries(t *testing.T) {
 	for _, tt := range []struct {
@@ -55,15 +63,15 @@ func TestQueueRetries(t *testing.T) {
 			t.Parallel()
 			s := &scripted{left: strings.Fields(tt.script)}
 			done := make(chan Record, 1)
-			q := newQueue(s.invoke, func(r Record) { done <- r }, []time.Duration{time.Millisecond})
+			q := newQueue(s.invoke, keeper(func(r Record) { done <- r }), []time.Duration{time.Millisecond})
 			defer q.Close()
-			id, err := q.Add(Event{Function: new(Function), Retries: tt.retries, Request: Request{Payload: []byte("1")}})
+			id, err := q.Add(t.Context(), Event{Function: new(Function), Retries: tt.retries, Request: Request{Payload: []byte("1")}})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := <-done
-			if r.Reason != tt.reason || r.Tries != tt.tries || len(s.left) != 0 {
-				t.Errorf("reason %s after %d tries, %v left; want %s after %d", r.Reason, r.Tries, s.left, tt.reason, tt.tries)
+			if r.Reason != tt.reason || r.Event.Tries != tt.tries || len(s.left) != 0 {
+				t.Errorf("reason %s after %d tries, %v left; want %s after %d", r.Reason, r.Event.Tries, s.left, tt.reason, tt.tries)
 			}
 			for _, c := range s.calls {
 				if c.ID != id {
@@ -77,23 +85,62 @@ func TestQueueRetries(t *testing.T) {
 func TestQueueGivesUpOnOldEvents(t *testing.T) {
 	s := &scripted{left: strings.Fields(strings.Repeat("throttled ", 50))}
 	done := make(chan Record, 1)
-	q := newQueue(s.invoke, func(r Record) { done <- r }, []time.Duration{time.Millisecond})
+	q := newQueue(s.invoke, keeper(func(r Record) { done <- r }), []time.Duration{time.Millisecond})
 	defer q.Close()
-	if _, err := q.Add(Event{Function: new(Function), Retries: 2, MaxAge: time.Millisecond}); err != nil {
+	if _, err := q.Add(t.Context(), Event{Function: new(Function), Retries: 2, MaxAge: time.Millisecond}); err != nil {
 		t.Fatal(err)
 	}
-	if r := <-done; r.Reason != "EventAgeExceeded" || r.Tries != 0 || !errors.Is(r.Err, ErrThrottled) {
+	if r := <-done; r.Reason != "EventAgeExceeded" || r.Event.Tries != 0 || !errors.Is(r.Err, ErrThrottled) {
 		t.Errorf("%+v, want EventAgeExceeded after no try", r)
 	}
 }
 
+// What a runner that ends did not carry out is not over; another queue goes on with it, with
+// the tries that it had.
+func TestQueueLeavesEventsUndone(t *testing.T) {
+	done := make(chan Record, 1)
+	s := &scripted{left: strings.Fields("fail closed")}
+	var kept Event
+	k := &remembering{keeper: func(r Record) { done <- r }, last: &kept}
+	q := newQueue(s.invoke, k, []time.Duration{time.Millisecond})
+	if _, err := q.Add(t.Context(), Event{Retries: 1, Request: Request{Payload: []byte("1")}}); err != nil {
+		t.Fatal(err)
+	}
+	for q.Len() > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	q.Close()
+	if len(done) != 0 || kept.Tries != 1 {
+		t.Fatalf("%d events are over, want none; kept after %d tries, want 1", len(done), kept.Tries)
+	}
+	again := newQueue((&scripted{left: []string{"fail"}}).invoke, k, []time.Duration{time.Millisecond})
+	defer again.Close()
+	if err := again.Resume(kept); err != nil {
+		t.Fatal(err)
+	}
+	if r := <-done; r.Reason != "RetriesExhausted" || r.Event.Tries != 2 || !r.Event.Accepted.Equal(kept.Accepted) {
+		t.Errorf("%+v, want two tries", r)
+	}
+}
+
+// remembering is a keeper that has the last event that was kept.
+type remembering struct {
+	keeper
+	last *Event
+}
+
+func (r *remembering) Keep(_ context.Context, e Event) error {
+	*r.last = e
+	return nil
+}
+
 func TestQueueRefuses(t *testing.T) {
-	q := newQueue((&scripted{}).invoke, func(Record) {}, nil)
-	if _, err := q.Add(Event{Request: Request{Payload: make([]byte, MaxAsyncPayload+1)}}); !errors.Is(err, ErrPayloadTooLarge) {
+	q := newQueue((&scripted{}).invoke, keeper(func(Record) {}), nil)
+	if _, err := q.Add(t.Context(), Event{Request: Request{Payload: make([]byte, MaxAsyncPayload+1)}}); !errors.Is(err, ErrPayloadTooLarge) {
 		t.Errorf("a large event: %v", err)
 	}
 	q.Close()
-	if _, err := q.Add(Event{}); !errors.Is(err, ErrClosed) {
+	if _, err := q.Add(t.Context(), Event{}); !errors.Is(err, ErrClosed) {
 		t.Errorf("after Close: %v", err)
 	}
 }

@@ -71,20 +71,44 @@ func (a *awsServices) Key(ctx context.Context, role, source, account string, atA
 	}
 	var err error
 	if atAWS {
-		k, err = a.assumeAtAWS(ctx, role, now)
+		k, err = a.assumeAtAWS(ctx, role, backplaneSession, now)
 	} else {
 		k, err = a.assume(role, source, account, now)
 	}
 	if err != nil {
 		return sigv4.SigningKey{}, err
 	}
+	a.keep(use, k)
+	return k.key, nil
+}
+
+func (a *awsServices) keep(use roleUse, k keptKey) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if a.kept == nil || len(a.kept) >= keysKept {
 		a.kept = map[roleUse]keptKey{}
 	}
 	a.kept[use] = k
-	return k.key, nil
+}
+
+// functionKey is a key of a function's role, for what Lambda does in its name.
+func (a *awsServices) functionKey(ctx context.Context, role string, atAWS bool) (sigv4.SigningKey, error) {
+	if !atAWS {
+		rs, err := a.s.identities.AssumeForService(role, asyncSession, lambdaService, nil, ownSession)
+		return sigv4.SigningKey{AccessKeyID: rs.Key.ID, Secret: rs.Key.Secret, Token: rs.Token}, err
+	}
+	use, now := roleUse{role, lambdaService, true}, time.Now()
+	a.mu.Lock()
+	k, ok := a.kept[use]
+	a.mu.Unlock()
+	if ok && now.Before(k.until) {
+		return k.key, nil
+	}
+	k, err := a.assumeAtAWS(ctx, role, asyncSession, now)
+	if err == nil {
+		a.keep(use, k)
+	}
+	return k.key, err
 }
 
 // assume takes on a role of our own.
@@ -95,12 +119,12 @@ func (a *awsServices) assume(role, source, account string, now time.Time) (keptK
 }
 
 // assumeAtAWS takes on a role of AWS with the keys that are configured.
-func (a *awsServices) assumeAtAWS(ctx context.Context, role string, now time.Time) (keptKey, error) {
+func (a *awsServices) assumeAtAWS(ctx context.Context, role, session string, now time.Time) (keptKey, error) {
 	a.once.Do(func() { a.base, a.err = a.stsClient(context.WithoutCancel(ctx)) })
 	if a.err != nil {
 		return keptKey{}, a.err
 	}
-	out, err := a.base.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: aws.String(backplaneSession)})
+	out, err := a.base.AssumeRole(ctx, &sts.AssumeRoleInput{RoleArn: &role, RoleSessionName: &session})
 	if err != nil {
 		return keptKey{}, err
 	}

@@ -51,6 +51,7 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	s.services, s.outcomes = &awsServices{s: s}, s.outcomeClient()
 	routes, err := functionRoutes(ctx, s.config.Functions.Routes)
 	if err != nil {
 		return err
@@ -63,7 +64,7 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 	s.functions, err = functions.New(ctx, functions.Config{
 		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(data, functionsFolder), Log: s.log,
 		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
-		MayAs: s.functionMay, PutObject: s.putForFunction,
+		MayAs: s.functionMay, PutObject: s.putForFunction, Send: s.sendOutcome,
 	})
 	return err
 }
@@ -72,6 +73,9 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 func (s *Server) closeFunctions() {
 	if s.remote != nil {
 		s.remote.Close()
+	}
+	if s.outcomes != nil {
+		s.outcomes.CloseIdleConnections()
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), functionGrace)
 	defer cancel()
@@ -93,13 +97,13 @@ func (s *Server) readPackage(ctx context.Context, bucket, key, version string, l
 }
 
 func (s *Server) mayPassToLambda(ctx context.Context, role string) error {
-	return s.identities.MayPass(ctx, awsapi.Access{Call: awsapi.CallFrom(ctx)}, role, "lambda.amazonaws.com")
+	return s.identities.MayPass(ctx, awsapi.Access{Call: awsapi.CallFrom(ctx)}, role, lambdaService)
 }
 
 // functionCredentials assumes a function's role for it, and notes whose they are: from
 // inside a function no other keys work.
 func (s *Server) functionCredentials(_ context.Context, role, session string) (runtime.Credentials, error) {
-	rs, err := s.identities.AssumeForService(role, session, "lambda.amazonaws.com", nil, roleSession)
+	rs, err := s.identities.AssumeForService(role, session, lambdaService, nil, roleSession)
 	if err != nil {
 		return runtime.Credentials{}, err
 	}
@@ -109,7 +113,7 @@ func (s *Server) functionCredentials(_ context.Context, role, session string) (r
 
 // asFunctionRole is a call that Lambda makes in the name of a function's role.
 func (s *Server) asFunctionRole(role, service string) (*awsapi.Call, error) {
-	p, err := s.identities.ActAs(role, "awslambda_async", "lambda.amazonaws.com", nil)
+	p, err := s.identities.ActAs(role, asyncSession, lambdaService, nil)
 	if err != nil {
 		return nil, err
 	}

@@ -68,6 +68,8 @@ type Server struct {
 	functionKeys   issuedKeys
 	functionURLs   *functionurl.Handler
 	remote         *remote.Router
+	services       *awsServices
+	outcomes       *http.Client // delivers outcomes of asynchronous calls
 	backend        *upstream.Client
 	tokens         *userpool.Verifier
 	presented      map[string]bool // client certificates of the last plan; used by publish alone
@@ -229,7 +231,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	s.functionURLs = s.functionURLHandler()
 	s.api = s.managementAPI()
 	s.compiler.Services = s.awsEndpoints()
-	s.gateway.Services = &awsServices{s: s}
+	s.gateway.Services = s.services
 	if err := s.assembleEdge(ctx); err != nil {
 		return err
 	}

@@ -76,6 +76,7 @@ var savedTables = []savedTable{
 	{"object_versions", []string{"seq", "bucket", "name", "version", "latest", "marker", "size", "etag", "created", "meta"}, "iibtiiitib", "seq", "seq"},
 	{"object_parts", []string{"object", "n", "blob"}, "iii", "object, n", ""},
 	{"usage", []string{"quota", "node", "day", "used", "start", "taken", "extra", "quantity", "extra_at"}, "ttiiiiiii", "quota, day, node", ""},
+	{"events", []string{"id", "holder", "held_until", "body"}, "ttib", "id", ""},
 }
 
 // BackupOptions say what a backup holds besides the data.

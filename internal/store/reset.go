@@ -3,7 +3,7 @@ package store
 import "context"
 
 // Reset deletes every document with all that belongs to it, in one commit whose deletions
-// are in the change log. Facts (Meta) and keys stay. It is for --dev.
+// are in the change log, and every event. Facts (Meta) and keys stay. It is for --dev.
 func (s *Store) Reset(ctx context.Context) error {
 	_, err := s.Update(ctx, func(tx *Tx) error {
 		var keys []Key
@@ -21,7 +21,8 @@ func (s *Store) Reset(ctx context.Context) error {
 				return err
 			}
 		}
-		return nil
+		_, err = tx.exec(`DELETE FROM events`)
+		return err
 	})
 	return err
 }

@@ -84,6 +84,19 @@ var eras = []struct {
 			return err
 		},
 	},
+	{
+		version: 4,
+		fill: []string{
+			`INSERT INTO usage (quota, node, day, used, start, taken, extra, quantity, extra_at) VALUES ('q', 'n', 20000, 3, 5, 7, -1, 10, 9)`,
+			`UPDATE revision SET value = 3`,
+		},
+		verify: func(t *testing.T, tx *store.Tx) error {
+			if tx.Revision() != 3 {
+				t.Errorf("revision %d, want 3", tx.Revision())
+			}
+			return nil
+		},
+	},
 }
 
 func TestUpgrade(t *testing.T) {

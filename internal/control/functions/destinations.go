@@ -3,7 +3,9 @@ package functions
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -36,15 +38,29 @@ func destinations(d *lambda.DestinationConfig, own string) (success, failure *st
 		switch {
 		case isFunction && strings.HasPrefix(*to, own) && strings.HasSuffix(own, ":"+name):
 			return nil, nil, invalid("The destination of a function cannot be the function itself: " + *to)
-		case isFunction, strings.HasPrefix(*to, bucketPrefix) && to == failure:
+		case isFunction, isMessaging(*to), strings.HasPrefix(*to, bucketPrefix) && to == failure:
 		default:
-			return nil, nil, invalid("The destination " + *to + " is not supported by Gatehouse: want the ARN of a function, or for OnFailure of a bucket")
+			return nil, nil, invalid("The destination " + *to + " is not supported by Gatehouse: want the ARN of a function, a standard queue, a standard topic or an event bus, or for OnFailure of a bucket")
 		}
 	}
 	return success, failure, nil
 }
 
 const bucketPrefix = "arn:aws:s3:::"
+
+// messaging are the services, beside functions and buckets, that outcomes are handed to.
+// Ordered queues and topics are none (Lambda guide, "Adding a destination").
+var messaging = regexp.MustCompile(`^arn:aws:(sqs|sns):[a-z0-9-]+:[0-9]{12}:[A-Za-z0-9_-]+$|^arn:aws:events:[a-z0-9-]+:[0-9]{12}:event-bus/[A-Za-z0-9._/-]+$`)
+
+func isMessaging(arn string) bool { return messaging.MatchString(arn) }
+
+// An Outcome is what became of an asynchronous call, on its way to a queue, topic or event bus.
+type Outcome struct {
+	To       string // ARN of the destination
+	Function string // ARN of the function that was called, with its qualifier
+	Success  bool
+	Document []byte // the record, JSON
+}
 
 // An eventCaller carries out queued events: by what the ARN leads to now, counted like
 // other calls.
@@ -84,17 +100,17 @@ type outcomeAnswer struct {
 }
 
 // eventDone tells the function's destination what became of an event, and the log what was
-// given up.
-func (f *Functions) eventDone(r runtime.Record) {
+// given up. It reports false when it was interrupted by ctx: the event is not over then.
+func (f *Functions) eventDone(ctx context.Context, r runtime.Record) (told bool) {
 	arn := r.Event.Request.InvokedARN
-	log := f.Log.With("function", arn, "request", r.Event.Request.ID, "reason", r.Reason, "tries", r.Tries)
+	log := f.Log.With("function", arn, "request", r.Event.Request.ID, "reason", r.Reason, "tries", r.Event.Tries)
 	if r.Reason != "Success" {
 		log.Warn("an asynchronous event was given up", "error", r.Err, "functionError", r.Result.FunctionError)
 	}
 	sc, name, qualifier, _ := splitARN(arn)
 	e := f.find(sc, name)
 	if e == nil {
-		return
+		return true
 	}
 	settings := e.fn.Events[eventsOf(qualifier)]
 	to := settings.Success
@@ -103,19 +119,36 @@ func (f *Functions) eventDone(r runtime.Record) {
 	}
 	v, _ := version(&e.fn, qualifier)
 	if to == "" || v == nil {
-		return
+		return true
 	}
-	if err := f.deliver(v.Role, to, r); err != nil {
-		log.Error("the outcome of an asynchronous event did not reach its destination", "destination", to, "error", err)
+	for try := 0; ; try++ {
+		err := f.deliver(ctx, v.Role, to, r)
+		if err == nil {
+			return true
+		}
+		if ctx.Err() != nil || errors.Is(err, runtime.ErrClosed) {
+			return false
+		}
+		if try == len(deliverAgain) {
+			log.Error("the outcome of an asynchronous event did not reach its destination", "destination", to, "error", err)
+			return true
+		}
+		select {
+		case <-time.After(deliverAgain[try]):
+		case <-ctx.Done():
+			return false
+		}
 	}
 }
 
-// deliverTime bounds the delivery of an outcome.
-const deliverTime = 30 * time.Second
+// deliverTime bounds one delivery of an outcome; deliverAgain are the pauses before others.
+const deliverTime = 20 * time.Second
+
+var deliverAgain = []time.Duration{time.Second, 10 * time.Second}
 
 // deliver hands an event's outcome on in the name of the function's role.
-func (f *Functions) deliver(role, to string, r runtime.Record) error {
-	ctx, cancel := context.WithTimeout(context.Background(), deliverTime)
+func (f *Functions) deliver(ctx context.Context, role, to string, r runtime.Record) error {
+	ctx, cancel := context.WithTimeout(ctx, deliverTime)
 	defer cancel()
 	document, err := json.Marshal(record(r))
 	if err != nil {
@@ -126,6 +159,9 @@ func (f *Functions) deliver(role, to string, r runtime.Record) error {
 		now := time.Now().UTC()
 		key := fmt.Sprintf("aws/lambda/async/%s/%s/%s/%s-%s", name, sc.Region, now.Format("2006/01/02"), now.Format("2006-01-02T15.04.05"), r.Event.Request.ID)
 		return f.PutObject(ctx, role, bucket, key, document)
+	}
+	if isMessaging(to) {
+		return f.Send(ctx, role, Outcome{To: to, Function: qualifiedARN(r), Success: r.Reason == "Success", Document: document})
 	}
 	if r.Event.Hops >= maxHops {
 		return fmt.Errorf("%d functions handed the event on already: that is a loop", r.Event.Hops)
@@ -143,24 +179,29 @@ func (f *Functions) deliver(role, to string, r runtime.Record) error {
 	}
 	e := t.event(runtime.Request{Payload: document, InvokedARN: to})
 	e.Hops = r.Event.Hops + 1
-	_, err = f.queue.Add(e)
+	_, err = f.queue.Add(ctx, e)
 	return err
 }
 
-// record describes what became of an event.
-func record(r runtime.Record) *outcome {
+// qualifiedARN is the ARN of the function that an event was for, with the qualifier.
+func qualifiedARN(r runtime.Record) string {
 	arn := r.Event.Request.InvokedARN
 	if _, _, qualifier, _ := splitARN(arn); qualifier == "" {
 		arn += ":" + latest
 	}
+	return arn
+}
+
+// record describes what became of an event.
+func record(r runtime.Record) *outcome {
 	o := &outcome{
 		Version: "1.0", Timestamp: time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), RequestPayload: r.Event.Request.Payload,
-		RequestContext: outcomeRequest{RequestID: r.Event.Request.ID, FunctionARN: arn, Condition: r.Reason, Invocations: r.Tries},
+		RequestContext: outcomeRequest{RequestID: r.Event.Request.ID, FunctionARN: qualifiedARN(r), Condition: r.Reason, Invocations: r.Event.Tries},
 	}
 	if len(o.RequestPayload) == 0 {
 		o.RequestPayload = json.RawMessage("{}")
 	}
-	if r.Tries > 0 && r.Err == nil {
+	if r.Event.Tries > 0 && r.Err == nil {
 		o.Response = &outcomeAnswer{StatusCode: 200, ExecutedVersion: r.Result.Version, FunctionError: r.Result.FunctionError}
 		if json.Valid(r.Result.Payload) {
 			o.ResponsePayload = r.Result.Payload

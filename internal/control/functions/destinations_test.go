@@ -99,8 +99,9 @@ func TestDestinations(t *testing.T) {
 		want             string
 	}{
 		{arn("works"), nil, "cannot be the function itself"},
-		{aws.String(bucket), nil, "want the ARN of a function, or for OnFailure of a bucket"},
-		{nil, aws.String("arn:aws:sqs:us-east-1:000000000000:queue"), "queue is not supported by Gatehouse"},
+		{aws.String(bucket), nil, "or for OnFailure of a bucket"},
+		{nil, aws.String("arn:aws:sqs:us-east-1:000000000000:queue.fifo"), "queue.fifo is not supported by Gatehouse"},
+		{aws.String("arn:aws:kinesis:us-east-1:000000000000:stream/s"), nil, "is not supported by Gatehouse"},
 	} {
 		refused(t, configure("works", c.success, c.failure), "InvalidParameterValueException", c.want)
 	}

@@ -44,6 +44,10 @@ type Config struct {
 	// PutObject writes an object in the name of a role.
 	PutObject func(ctx context.Context, role, bucket, key string, body []byte) error
 
+	// Send hands the outcome of an asynchronous call to a queue, topic or event bus in the
+	// name of a role.
+	Send func(ctx context.Context, role string, o Outcome) error
+
 	// URL is how a function URL with an id is called: "https://ID.lambda-url.REGION.SUFFIX/".
 	URL func(region, id string) string
 
@@ -56,6 +60,7 @@ type Config struct {
 type Functions struct {
 	Config
 	queue  *runtime.Queue
+	kept   *keptEvents
 	code   *codeStore
 	dir    directory
 	active sync.Map // store.Key to *atomic.Int64: calls under way
@@ -70,14 +75,22 @@ func New(ctx context.Context, c Config) (*Functions, error) {
 	if err := f.code.tidy(f.neededFolders()); err != nil {
 		return nil, err
 	}
-	f.queue = runtime.NewQueue(eventCaller{f}, f.eventDone)
+	f.kept = newKeptEvents(f)
+	f.queue = runtime.NewQueue(eventCaller{f}, f.kept)
 	return f, nil
 }
 
-// Run follows changes of the store until ctx ends, then drops the events that wait.
+// Run follows changes of the store and carries out asynchronous calls until ctx ends. Those
+// that are not done then stay in the store, for the next to run.
 func (f *Functions) Run(ctx context.Context) error {
-	defer f.queue.Close()
-	return f.follow(ctx)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		f.kept.run(ctx)
+	}()
+	err := f.follow(ctx)
+	<-ended
+	return err
 }
 
 var (

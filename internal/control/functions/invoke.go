@@ -112,7 +112,7 @@ func (f *Functions) CallAsync(ctx context.Context, arn string, req runtime.Reque
 	if err != nil {
 		return "", err
 	}
-	return f.queue.Add(t.event(req))
+	return f.queue.Add(ctx, t.event(req))
 }
 
 // A target is the version that a call goes to.
@@ -245,7 +245,7 @@ func (f *Functions) Invoke(ctx context.Context, in *lambda.InvokeInput) (*lambda
 	case string(lambda.InvocationTypeDryRun):
 		return &lambda.InvokeOutput{StatusCode: opt.Of(int32(204))}, nil
 	case string(lambda.InvocationTypeEvent):
-		if _, err := f.queue.Add(t.event(req)); err != nil {
+		if _, err := f.queue.Add(ctx, t.event(req)); err != nil {
 			return nil, refusal(err)
 		}
 		return &lambda.InvokeOutput{StatusCode: opt.Of(int32(202))}, nil
@@ -318,6 +318,8 @@ func refusal(err error) error {
 		return lambda.InvalidRuntimeException(err.Error())
 	case errors.Is(err, runtime.ErrClosed):
 		return lambda.ServiceException("The server is shutting down.")
+	case errors.Is(err, errNotKept):
+		return lambda.ServiceException("The event could not be stored.")
 	}
 	return err
 }

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"gatehouse/internal/store"
 )
@@ -34,11 +35,17 @@ func fill(t *testing.T, s *store.Store) {
 			tx.SetMeta("fact", []byte("true")),
 		)
 	})
+	if err := s.Events("filler").Write(t.Context(), []store.Event{{ID: "e", Body: []byte("later")}}, time.Unix(1, 0), nil); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // verifyFilled checks that what fill wrote is there.
 func verifyFilled(t *testing.T, s *store.Store) {
 	t.Helper()
+	if events, err := s.Events(fmt.Sprint("verifier", time.Now().UnixNano())).Take(t.Context(), 10, time.Now()); err != nil || len(events) != 1 || string(events[0].Body) != "later" {
+		t.Errorf("events %v, %v", events, err)
+	}
 	bucket := store.Key{Account: "000000000000", Kind: "bucket", ID: "b"}
 	var attached store.Attachment
 	var parts []store.Blob

@@ -27,6 +27,7 @@ func Run(t *testing.T, place Maker) {
 		{"Secrets", testSecrets},
 		{"Blobs", testBlobs},
 		{"Objects", testObjects},
+		{"Events", testEvents},
 		{"Backup", testBackup},
 	} {
 		t.Run(part.name, func(t *testing.T) { part.test(t, place) })

@@ -1,0 +1,14 @@
+-- +goose Up
+
+-- What was accepted to be done later: asynchronous calls of functions. Whoever holds a row
+-- does it; a row whose hold has ended belongs to whoever takes it.
+CREATE TABLE events (
+    id         TEXT NOT NULL PRIMARY KEY,
+    holder     TEXT NOT NULL,
+    held_until INTEGER NOT NULL, -- Unix nanoseconds
+    body       BLOB NOT NULL
+) STRICT;
+CREATE INDEX events_by_hold ON events (held_until);
+
+-- +goose Down
+DROP TABLE events;
