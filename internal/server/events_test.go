@@ -202,7 +202,9 @@ func TestOutcomeDestinations(t *testing.T) {
 			return s.form.Get("Action") + " " + s.form.Get("TopicArn") + " " + s.form.Get("Message")
 		}},
 		{"arn:aws:events:us-east-1:000000000000:event-bus/bus", `"x"`, "/events/", "us-east-1/events", func(s sent) string {
-			var doc struct{ Entries []struct{ EventBusName, DetailType, Detail string } }
+			var doc struct {
+				Entries []struct{ EventBusName, DetailType, Detail string }
+			}
 			if err := json.Unmarshal([]byte(s.body), &doc); err != nil || len(doc.Entries) != 1 {
 				t.Fatalf("%s: %v", s.body, err)
 			}
