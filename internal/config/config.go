@@ -132,7 +132,9 @@ type Config struct {
 	// Log configures the service log.
 	Log Log `yaml:"log"`
 
-	// Quotas set to "aws" restores AWS's quotas on numbers of resources. Default: unlimited.
+	// Quotas set to "aws" restores AWS's quotas on traffic: on the requests of an
+	// account in a region (10,000 in a second) and on streams (2 MB/s after their first 10 MB).
+	// Default: unlimited.
 	Quotas string `yaml:"quotas" env:"QUOTAS"`
 }
 

@@ -49,6 +49,10 @@ type Gateway struct {
 	// PlainDomains serves domains without mutual TLS on the plain listener too.
 	PlainDomains bool
 
+	// StreamRate is how many bytes of a stream pass in a second after its first 10 MB; 0 does not
+	// slow streams down.
+	StreamRate int64
+
 	// Clients is told of each request that a trusted client certificate came with; may be nil.
 	Clients Clients
 
@@ -58,6 +62,9 @@ type Gateway struct {
 	// Draw returns a random number from 0 to less than 1, which decides between a stage and
 	// its canary; nil means math/rand's. It is called concurrently.
 	Draw func() float64
+
+	// Sleep waits; nil means time.Sleep.
+	Sleep func(time.Duration)
 
 	plan      atomic.Pointer[plan.Plan]
 	exchanges sync.Pool
@@ -117,4 +124,12 @@ func (g *Gateway) now() time.Time {
 		return g.Now()
 	}
 	return time.Now()
+}
+
+func (g *Gateway) sleep(d time.Duration) {
+	if g.Sleep != nil {
+		g.Sleep(d)
+		return
+	}
+	time.Sleep(d)
 }

@@ -91,6 +91,7 @@ var errSending = errors.New("the client takes no more")
 // copyStream passes the body on to its end. An error other than errSending is the backend's.
 func (x *exchange) copyStream(s *stream, e *encoder) error {
 	var received int64
+	slow := pacer{g: x.g}
 	prompt := e == nil && (s.length < 0 || x.method.Integration.Stream)
 	for {
 		chunk, err := s.next()
@@ -107,6 +108,9 @@ func (x *exchange) copyStream(s *stream, e *encoder) error {
 			if !x.pass(chunk, e) {
 				return errSending
 			}
+			if x.method.Integration.Stream && received > freeStream {
+				slow.wait(received - freeStream)
+			}
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -116,6 +120,32 @@ func (x *exchange) copyStream(s *stream, e *encoder) error {
 		case prompt && x.w.Flush() != nil:
 			return errSending
 		}
+	}
+}
+
+// freeStream is how much of a stream is never slowed down, in bytes (quotas: streaming).
+const freeStream = 10 << 20
+
+// A pacer slows down what a stream sends beyond freeStream, where the gateway does so. It waits
+// after each part for as long as that part may take, milliseconds, so that nothing need wake it.
+type pacer struct {
+	g     *Gateway
+	began time.Time // when the first of it was sent
+}
+
+// wait returns when sent bytes may have passed.
+func (p *pacer) wait(sent int64) {
+	rate := p.g.StreamRate
+	if rate == 0 {
+		return
+	}
+	now := p.g.now()
+	if p.began.IsZero() {
+		p.began = now
+	}
+	due := p.began.Add(time.Duration(float64(sent) / float64(rate) * float64(time.Second)))
+	if early := due.Sub(now); early > 0 {
+		p.g.sleep(early)
 	}
 }
 

@@ -170,6 +170,47 @@ func TestStreamsMayBeLong(t *testing.T) {
 	}
 }
 
+// With a StreamRate, the first 10 MB of a stream pass at once and the rest at that rate
+// (routing-and-integrations, section 10); buffered answers are not slowed down.
+func TestLongStreamsAreSlowedDown(t *testing.T) {
+	const beyond = 5 << 20
+	block := bytes.Repeat([]byte("x"), 64<<10)
+	size := 0
+	backend := func(w http.ResponseWriter, _ *http.Request) {
+		for n := 0; n < size; n += len(block) {
+			if _, err := w.Write(block); err != nil {
+				return
+			}
+		}
+	}
+	for _, tt := range []struct {
+		name string
+		set  func(*model.Method, *model.Stage, *model.Snapshot)
+		size int
+		rate int64
+		want time.Duration
+	}{
+		{"10 MB and 5 more at 2 MB/s", streaming(29000), freeStream + beyond, 2 << 20, 2500 * time.Millisecond},
+		{"10 MB", streaming(29000), freeStream, 2 << 20, 0},
+		{"not slowed down", streaming(29000), freeStream + beyond, 0, 0},
+		{"buffered", nil, freeStream, 2 << 20, 0},
+	} {
+		size = tt.size
+		b := proxyBench(t, backend, tt.set)
+		now := time.Now()
+		var slept, longest time.Duration
+		b.StreamRate = tt.rate
+		b.Now = func() time.Time { return now.Add(slept) }
+		b.Sleep = func(d time.Duration) { slept, longest = slept+d, max(longest, d) }
+		if a := b.do(t, "GET", "/prod/x", ""); a.status != 200 || a.body.Len() != tt.size || a.aborted {
+			t.Errorf("%s: %d with %d bytes, aborted %v", tt.name, a.status, a.body.Len(), a.aborted)
+		}
+		if slept.Round(time.Millisecond) != tt.want || longest > 50*time.Millisecond {
+			t.Errorf("%s: waited %v, at most %v at once, want %v in small parts", tt.name, slept, longest, tt.want)
+		}
+	}
+}
+
 // WebSocket handshakes and gRPC calls are refused in words; gRPC-Web is plain HTTP.
 func TestOtherProtocolsAreRefused(t *testing.T) {
 	asked := 0

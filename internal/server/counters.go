@@ -18,6 +18,10 @@ import (
 // countersGrace bounds how long leases may take to be given back when the server stops.
 const countersGrace = 5 * time.Second
 
+// streamRate is what AWS lets pass of a stream after its first 10 MB, in bytes per second: it acts
+// with quotas: aws only.
+const streamRate = 2 << 20
+
 // accountLimit is AWS's default for an account in a Region: it acts with quotas: aws only.
 var accountLimit = counter.Limit{Rate: 10_000, Burst: 5_000}
 

@@ -201,6 +201,9 @@ func (s *Server) assemble(ctx context.Context) error {
 	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
+	if s.config.Quotas == "aws" {
+		s.gateway.StreamRate = streamRate
+	}
 	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}
 	s.objects = objects.New(s.store)
 	s.certificates = &clientcertificates.Keeper{Store: s.store, Log: s.log}
