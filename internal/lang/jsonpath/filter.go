@@ -76,22 +76,20 @@ func (o *operand) eval(e *evaluation, item ojson.Value) (Result, error) {
 	return e.path(o.path, e.root)
 }
 
-// get returns the operand's value for item; a list becomes an array, what is missing is null.
+// get returns the operand's value for item; a list becomes an array. What is missing is undefined,
+// Jayway's value that equals nothing, itself and null included.
 func (o *operand) get(e *evaluation, item ojson.Value) ojson.Value {
 	r, err := o.eval(e, item)
 	if err != nil {
-		return null
+		return undefined
 	}
 	if r.List != nil {
 		return e.build(r.Append(nil, ojson.Raw))
 	}
-	if r.Value.Kind() == ojson.None {
-		return null
-	}
 	return r.Value
 }
 
-var null, _ = ojson.Parse("null", ojson.Limits{})
+var undefined ojson.Value // of kind None
 
 type operator uint8
 
@@ -224,6 +222,8 @@ func (e *evaluation) contains(list, x ojson.Value) bool {
 func (e *evaluation) equal(l, r ojson.Value) bool {
 	lk, rk := l.Kind(), r.Kind()
 	switch {
+	case lk == ojson.None || rk == ojson.None:
+		return false
 	case lk == ojson.Number && rk == ojson.String:
 		l, r = r, l
 		fallthrough

@@ -149,8 +149,9 @@ func TestFilters(t *testing.T) {
 		{`@.tags.length() > 0`, `N`},
 		{`@.price == '8.95'`, `N`},
 		{`@.price === '8.95'`, ``},
-		{`@.note == null`, `NSEW`},
-		{`@.isbn == null`, `NS`},
+		{`@.note == null`, `W`},
+		{`@.isbn == null`, ``}, // what is missing equals nothing
+		{`@.isbn != null`, `NSEW`},
 		{`@.tags == ['a','b']`, `N`},
 		{`@.price < 'x'`, ``},
 		{`@.title < 'North'`, `E`},
