@@ -258,11 +258,12 @@ func (s *state) insert(l *List, n int64, v Value) error {
 	return s.spend(4 + len(l.items)/16)
 }
 
-// subList returns a copy; Java's is a view, which templates do not write to.
+// subList returns a copy; Java's is a view, which templates do not write to. It prints as Java's own
+// lists do, whatever it was taken from.
 func (s *state) subList(l *List, from, to int64) (Value, error) {
 	if from < 0 || to > int64(l.Len()) || from > to {
 		return nil, fmt.Errorf("subList(%d, %d): the list has %d elements", from, to, l.Len())
 	}
 	l.read()
-	return &List{items: append([]cell(nil), l.items[from:to]...), json: l.json}, s.spend(int(to - from))
+	return &List{items: append([]cell(nil), l.items[from:to]...)}, s.spend(int(to - from))
 }

@@ -27,8 +27,8 @@ const differentialData = `{"s":"word","e":"","n":7,"m":{"k":"v","o":{"x":"deep",
 // TestDifferential compares what generated templates print with what velocityjs prints: it
 // was recorded, so that the test needs neither Node nor a network. The generator leaves out
 // what the two are known to see differently: what is undefined (velocityjs prints the
-// reference), division (JavaScript has no integers), how objects print, the blanks before #set
-// (Velocity 1.7's grammar takes them), and && before || without brackets.
+// reference), division (JavaScript has no integers), how objects print, blanks before #set
+// (see TestVelocity), and && before || without brackets.
 func TestDifferential(t *testing.T) {
 	templates := generateTemplates(700)
 	if *recordFrom != "" {

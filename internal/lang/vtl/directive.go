@@ -58,9 +58,12 @@ func (p *parser) arguments() string {
 	return text
 }
 
-// set reads "( $reference = expression )". The blanks before #set go with it.
+// set reads "( $reference = expression )". Blanks before #set go with it when they stand
+// behind a reference or directive, or at the beginning: behind text they belong to the text,
+// as in Velocity 1.7.
 func (p *parser) set(at int) error {
-	text := strings.TrimRight(p.pending.String(), " \t")
+	text := p.pending.String()
+	text = text[:len(text)-min(p.blanks, len(text))]
 	p.pending.Reset()
 	p.pending.WriteString(text)
 	if err := p.expect('(', "after #set"); err != nil {

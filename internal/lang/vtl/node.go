@@ -11,6 +11,10 @@ type (
 	textNode   string
 	signalNode struct{ signal error } // #stop, #break, #return
 
+	escapedNode struct {
+		ref  *ref
+		text string // as it is written, without the backslash
+	}
 	setNode struct {
 		place  place
 		target *ref
@@ -95,6 +99,21 @@ func (r *ref) render(s *state) error {
 			return err
 		}
 	}
+	return s.wrote(before)
+}
+
+// render prints a reference as it is written; the backslash before it stays when there is no
+// such value, as in Velocity.
+func (n *escapedNode) render(s *state) error {
+	v, err := n.ref.eval(s)
+	if err != nil {
+		return err
+	}
+	before := len(s.out)
+	if v == nil {
+		s.out = append(s.out, '\\')
+	}
+	s.out = append(s.out, n.text...)
 	return s.wrote(before)
 }
 

@@ -24,6 +24,7 @@ type parser struct {
 	brackets map[int]bool
 
 	pending strings.Builder // text not yet made a node
+	blanks  int             // bytes of it that are blanks and nothing else since whatever is no text
 	nodes   []node          // of the block that is read
 }
 
@@ -146,6 +147,10 @@ func (p *parser) block() ([]node, string, error) {
 			break
 		}
 		p.pending.WriteString(p.text[p.i : p.i+n])
+		p.blanks = 0
+		if strings.Trim(p.text[p.i:p.i+n], " \t") == "" {
+			p.blanks = n
+		}
 		p.i += n
 		end, err := p.special()
 		if err != nil {
@@ -202,7 +207,8 @@ func (p *parser) special() (end string, err error) {
 }
 
 // backslashes reads a run of them. Before a reference or directive each pair is one, and an
-// odd one makes it text; elsewhere they are text.
+// odd one makes it text, and stays itself where the reference has no value; elsewhere they
+// are text.
 func (p *parser) backslashes() error {
 	n := 0
 	for p.peek(n) == '\\' {
@@ -210,7 +216,7 @@ func (p *parser) backslashes() error {
 	}
 	start := p.i
 	p.i += n
-	length, err := p.escapable()
+	length, r, err := p.escapable()
 	if err != nil {
 		return err
 	}
@@ -219,14 +225,20 @@ func (p *parser) backslashes() error {
 		return nil
 	}
 	p.pending.WriteString(p.text[start : start+n/2])
-	if n%2 == 1 {
+	switch {
+	case n%2 == 0:
+	case r != nil:
+		p.add(&escapedNode{r, p.text[p.i : p.i+length]})
+		p.i += length
+	default:
 		p.literal(length)
 	}
 	return nil
 }
 
-// escapable returns the length of the reference, or of the directive's name, at p.i.
-func (p *parser) escapable() (int, error) {
+// escapable returns the length of the reference, and the reference, or the length of the
+// directive's name, at p.i.
+func (p *parser) escapable() (int, *ref, error) {
 	switch p.peek(0) {
 	case '$':
 		start := p.i
@@ -234,15 +246,15 @@ func (p *parser) escapable() (int, error) {
 		n := p.i - start
 		p.i = start
 		if r == nil || err != nil {
-			return 0, err
+			return 0, nil, err
 		}
-		return n, nil
+		return n, r, nil
 	case '#':
 		if name, n := p.directiveName(); name != "" && (directives[name] || p.symbols.macros[name] != nil) {
-			return n, nil
+			return n, nil, nil
 		}
 	}
-	return 0, nil
+	return 0, nil, nil
 }
 
 // directiveName returns the name behind '#' or "#{", and the length of all of it.

@@ -236,7 +236,7 @@ func TestCollectionMethods(t *testing.T) {
 		{"addAll", `#set($l = [1])$l.addAll([2,3])$l`, `true[1, 2, 3]`},
 		{"remove", `#set($l = ["a","b","c"])$l.remove(0)$l.remove("c")$l`, `atrue[b]`},
 		{"set", `#set($l = ["a"])$l.set(0, "z")$l`, `a[z]`},
-		{"subList", `$j.list.subList(0, 2)`, `[1,"two"]`},
+		{"subList is a list of Java's", `$j.list.subList(0, 2)`, `[1, two]`},
 		{"iterator", `#set($it = $j.list.iterator())#foreach($x in $it)$x,#end`, `1,two,{three=3},`},
 		{"map", `$j.obj.size() $j.obj.containsKey("a") $j.obj.containsKey("z") $j.obj.keySet() $j.obj.b.values()`, `3 true false [a, b, a b] [deep]`},
 		{"map changes", `#set($m = {})$m.put("a", 1)$m.put("b", 2)$m.putAll({"c": 3})$m.remove("a")$m $m.getOrDefault("q", "d")`, `1{b=2, c=3} d`},
@@ -259,11 +259,14 @@ func TestCommentsEscapesAndLiterals(t *testing.T) {
 }
 
 // TestWhiteSpace: Velocity 1.7 takes the rest of a directive's line, and the blanks
-// before #set.
+// before #set where no text precedes them.
 func TestWhiteSpace(t *testing.T) {
 	check(t, []golden{
-		{"set", "a\n  #set($x = 1)  \nb", "a\nb"},
-		{"set behind text", "a #set($x = 1) b", "a b"},
+		{"set at the beginning of a line", "a\n  #set($x = 1)  \nb", "a\n  b"},
+		{"set behind text", "a #set($x = 1) b", "a  b"},
+		{"set behind a reference", "$j.n #set($x = 1) b", "7 b"},
+		{"set behind another", " #set($x = 1)\n  #set($y = 2)\nb", "b"},
+		{"set behind a comment", "## c\n\t#set($x = 1)b", "b"},
 		{"if", "a\n #if(true)  \n b\n #end \nc", "a\n  b\n c"},
 		{"else", "#if(false)\na\n#else\nb\n#end\nc", "b\nc"},
 		{"foreach", "#foreach($x in [1,2])\n$x\n#end\n", "1\n2\n"},
