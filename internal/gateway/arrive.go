@@ -115,7 +115,10 @@ func (x *exchange) checkConnection(ctx context.Context, target plan.Target) erro
 	if d != nil && conn.TLS == nil && d.Trust == nil && !x.g.PlainDomains {
 		return errUnknownHost // custom domains are served on https only, unless configured otherwise
 	}
-	shaken := access(x.plan.Host(conn.ServerName).Domain)
+	shaken := access(d)
+	if conn.ServerName != x.host {
+		shaken = access(x.plan.Host(conn.ServerName).Domain)
+	}
 	switch trust.MayReach(conn.ServerName, x.req.Host, shaken, access(d), conn.TLS != nil, x.req.Proto == message.HTTP2) {
 	case trust.Forbidden:
 		return errHostMismatch

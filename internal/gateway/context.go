@@ -329,46 +329,54 @@ func sameLower(arrived, name string) bool {
 
 // trace is the X-Amzn-Trace-Id of an exchange (request-lifecycle, section 2.3).
 type trace struct {
-	root, parent, sampled string
+	header string
+	root   string
 }
 
 // newTrace keeps the client's root, parent and sampling decision and makes up the rest.
 func newTrace(header string, now time.Time) trace {
-	var t trace
+	var root, parent, sampled string
 	for part := range strings.SplitSeq(header, ";") {
 		key, value, _ := strings.Cut(strings.TrimSpace(part), "=")
 		switch {
 		case !isTraceValue(value):
 		case key == "Root":
-			t.root = value
+			root = value
 		case key == "Parent":
-			t.parent = value
+			parent = value
 		case key == "Sampled":
-			t.sampled = value
+			sampled = value
 		}
 	}
-	if t.sampled == "" {
-		t.sampled = "0"
-		if t.parent != "" {
-			t.sampled = "1"
+	if sampled == "" {
+		sampled = "0"
+		if parent != "" {
+			sampled = "1"
 		}
 	}
-	if t.root == "" {
-		t.root = newTraceRoot(now)
-		t.parent = ""
+	if root == "" {
+		parent = "" // of another trace
 	}
-	if t.parent == "" {
-		t.parent = newTraceParent()
+	b := append(make([]byte, 0, 128), "Root="...)
+	if root == "" {
+		b = appendTraceRoot(b, now)
+	} else {
+		b = append(b, root...)
 	}
+	end := len(b)
+	b = append(b, ";Parent="...)
+	if parent == "" {
+		b = appendTraceParent(b)
+	} else {
+		b = append(b, parent...)
+	}
+	b = append(append(b, ";Sampled="...), sampled...)
+	t := trace{header: string(b)}
+	t.root = t.header[len("Root="):end]
 	return t
 }
 
 // isTraceValue bounds what is taken over from clients.
 func isTraceValue(s string) bool {
 	return s != "" && len(s) <= 64 && strings.Trim(s, "0123456789abcdefABCDEF-?") == ""
-}
-
-// String returns the header's value.
-func (t trace) String() string {
-	return "Root=" + t.root + ";Parent=" + t.parent + ";Sampled=" + t.sampled
 }

@@ -18,7 +18,7 @@ func eventExchange(path, query string, header ...message.Field) *exchange {
 		req:  &message.Request{Method: "GET", Path: path, RawQuery: query, Host: "api1.execute-api.us-east-1.example.com", Header: header},
 		verb: "GET", requestID: "11111111-2222-3333-4444-555555555555", extendedID: "AAAAAAAAAAAAAAA=",
 		start:  time.UnixMilli(1583349317135),
-		trace:  trace{root: "1-5e5ff5c5-0123456789abcdef01234567", parent: "0123456789abcdef", sampled: "0"},
+		trace:  newTrace("Root=1-5e5ff5c5-0123456789abcdef01234567;Parent=0123456789abcdef;Sampled=0", time.Time{}),
 		stage:  &plan.Stage{API: plan.APIKey{Region: "us-east-1", ID: "api1"}, Account: "123456789012", Name: "prod", DeploymentID: "dep1", Root: &plan.Node{}},
 		method: &plan.Method{Resource: &plan.Resource{ID: "res1", Path: "/pets/{id}"}, Name: "GET"},
 	}

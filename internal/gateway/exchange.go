@@ -145,8 +145,11 @@ func (x *exchange) begin(g *Gateway, p *plan.Plan, req *message.Request, w messa
 	if x.start.IsZero() {
 		x.start = g.now()
 	}
-	x.requestID = requestIDOf(req)
-	x.extendedID = newExtendedID()
+	if chosen := req.Header.Get("X-Amzn-Requestid"); chosen == "" {
+		x.requestID, x.extendedID = newIDs()
+	} else {
+		x.requestID, x.extendedID = requestIDOf(chosen), newExtendedID()
+	}
 }
 
 // end forgets the request, keeping buffers for the next one.
@@ -159,18 +162,15 @@ func (x *exchange) end() {
 	}
 	x.unpeek()
 	x.undecode()
-	x.params.Reset()
-	next := exchange{buffers: x.buffers}
-	for _, b := range []*[]byte{&next.body, &next.target, &next.query, &next.rendered, &next.received, &next.peeked, &next.cacheKey, &next.packed, &next.identity} {
+	buffers, body := x.buffers, x.res.own()
+	header, sent, answered := emptied(x.res.header), emptied(x.up.Header), emptied(x.answer.Header)
+	*x = exchange{} // in place: a copy of it is 3 KB
+	x.buffers, x.res.body, x.res.header, x.up.Header, x.answer.Header = buffers, body, header, sent, answered
+	for _, b := range []*[]byte{&x.body, &x.target, &x.query, &x.rendered, &x.received, &x.peeked, &x.cacheKey, &x.packed, &x.identity} {
 		*b = kept(*b)
 	}
-	next.fields = emptied(next.fields)
-	next.buffers.log.reset()
-	next.res.header = emptied(x.res.header)
-	next.res.body = x.res.own()
-	next.up.Header = emptied(x.up.Header)
-	next.answer.Header = emptied(x.answer.Header)
-	*x = next
+	x.fields = emptied(x.fields)
+	x.buffers.log.reset()
 }
 
 func kept(b []byte) []byte {
@@ -206,14 +206,10 @@ func (x *exchange) offered() error {
 	return nil
 }
 
-// requestIDOf returns the client's x-amzn-RequestId when it is a UUID, else a new id. A
-// bad one is replaced with a suffix that says so (request-lifecycle, section 2.2).
-func requestIDOf(req *message.Request) string {
-	chosen := req.Header.Get("X-Amzn-Requestid")
-	switch {
-	case chosen == "":
-		return newRequestID()
-	case isRequestID(chosen):
+// requestIDOf returns the client's x-amzn-RequestId when it is a UUID. A bad one is replaced
+// with a suffix that says so (request-lifecycle, section 2.2).
+func requestIDOf(chosen string) string {
+	if isRequestID(chosen) {
 		return chosen
 	}
 	return newRequestID() + "_REPLACED_INVALID_REQUEST_ID"
@@ -221,8 +217,8 @@ func requestIDOf(req *message.Request) string {
 
 // traceHeader returns the X-Amzn-Trace-Id that backends get.
 func (x *exchange) traceHeader() string {
-	if x.trace.root == "" {
+	if x.trace.header == "" {
 		x.trace = newTrace(x.req.Header.Get("X-Amzn-Trace-Id"), x.start)
 	}
-	return x.trace.String()
+	return x.trace.header
 }

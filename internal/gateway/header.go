@@ -86,7 +86,19 @@ func fateOf(table map[string]fate, name string) fate {
 }
 
 // remapped returns the name that a remapped field is answered under.
-func remapped(name string) string { return "x-amzn-Remapped-" + name }
+func remapped(name string) string {
+	switch name { // what nearly every backend sends costs no memory
+	case "Date":
+		return "x-amzn-Remapped-Date"
+	case "Server":
+		return "x-amzn-Remapped-Server"
+	case "Connection":
+		return "x-amzn-Remapped-Connection"
+	case "Content-Length":
+		return "x-amzn-Remapped-Content-Length"
+	}
+	return "x-amzn-Remapped-" + name
+}
 
 // connectionFields returns the names that Connection lists: they end at this hop
 // (RFC 9110 section 7.6.1).

@@ -53,7 +53,11 @@ func (x *exchange) inspect() error {
 // subject shows the request to the web ACL. Its body is looked at through the exchange's
 // peeker, which the integration then reads.
 func (x *exchange) subject(g *inspect.Guard) *inspect.Subject {
-	s := &inspect.Subject{Request: x.req, Path: string(x.appendRawPath(nil)), Trace: x.traceHeader(), RequestID: x.extendedID, Time: x.start, Decoded: x.inflater != nil}
+	path := x.req.Path
+	if x.entry.named {
+		path = string(x.appendRawPath(nil))
+	}
+	s := &inspect.Subject{Request: x.req, Path: path, Trace: x.traceHeader(), RequestID: x.extendedID, Time: x.start, Decoded: x.inflater != nil}
 	if g.ACL.UsesBody() && x.req.ContentLength != 0 {
 		x.peeker.Reset(x.req.Body, x.peeked)
 		x.req.Body = &x.peeker

@@ -34,13 +34,29 @@ func randomBytes(p []byte) {
 	entropyPool.Put(e)
 }
 
+// newIDs returns a request id and an extended one, in one piece of memory.
+func newIDs() (request, extended string) {
+	var raw [16 + 12]byte
+	randomBytes(raw[:])
+	var b [36 + 16]byte
+	writeRequestID((*[36]byte)(b[:]), [16]byte(raw[:]))
+	writeExtendedID((*[16]byte)(b[36:]), [12]byte(raw[16:]))
+	both := string(b[:])
+	return both[:36], both[36:]
+}
+
 // newRequestID returns a random UUID (version 4) in lower case.
 func newRequestID() string {
 	var raw [16]byte
 	randomBytes(raw[:])
+	var b [36]byte
+	writeRequestID(&b, raw)
+	return string(b[:])
+}
+
+func writeRequestID(b *[36]byte, raw [16]byte) {
 	raw[6] = raw[6]&0x0f | 0x40
 	raw[8] = raw[8]&0x3f | 0x80
-	var b [36]byte
 	hex.Encode(b[0:8], raw[0:4])
 	b[8] = '-'
 	hex.Encode(b[9:13], raw[4:6])
@@ -50,7 +66,6 @@ func newRequestID() string {
 	hex.Encode(b[19:23], raw[8:10])
 	b[23] = '-'
 	hex.Encode(b[24:36], raw[10:16])
-	return string(b[:])
 }
 
 // isRequestID reports whether s has the form of a UUID, which is what a client may
@@ -79,15 +94,18 @@ func newExtendedID() string {
 	var raw [12]byte
 	randomBytes(raw[:])
 	var b [16]byte
-	base64.URLEncoding.Encode(b[:], raw[:])
-	b[15] = '='
+	writeExtendedID(&b, raw)
 	return string(b[:])
 }
 
-// newTraceRoot returns the Root part of a trace header: "1-" with the time in
+func writeExtendedID(b *[16]byte, raw [12]byte) {
+	base64.URLEncoding.Encode(b[:], raw[:])
+	b[15] = '='
+}
+
+// appendTraceRoot appends the Root part of a trace header: "1-" with the time in
 // hexadecimal seconds and 96 random bits.
-func newTraceRoot(now time.Time) string {
-	b := make([]byte, 0, 35)
+func appendTraceRoot(b []byte, now time.Time) []byte {
 	b = append(b, "1-"...)
 	seconds := uint64(now.Unix())
 	for range 8 - (bits.Len64(seconds)+3)/4 {
@@ -97,14 +115,14 @@ func newTraceRoot(now time.Time) string {
 	b = append(b, '-')
 	var raw [12]byte
 	randomBytes(raw[:])
-	return string(hex.AppendEncode(b, raw[:]))
+	return hex.AppendEncode(b, raw[:])
 }
 
-// newTraceParent returns the Parent part of a trace header.
-func newTraceParent() string {
+// appendTraceParent appends the Parent part of a trace header.
+func appendTraceParent(b []byte) []byte {
 	var raw [8]byte
 	randomBytes(raw[:])
-	return hex.EncodeToString(raw[:])
+	return hex.AppendEncode(b, raw[:])
 }
 
 // EngineHeader gives the fields of answers that an HTTP engine gives itself, before the

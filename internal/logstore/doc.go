@@ -5,7 +5,7 @@
 // Appending never blocks: a line, or the lines of a request together, is copied into one
 // bounded queue, and when that is full it is dropped and counted. One goroutine, Run, writes what is queued in batches to
 // segment files, a folder per group. A process that ends in order writes everything; one
-// that is killed loses what was queued in the last few milliseconds, a machine that loses
+// that is killed loses what was queued in the last 20 ms, a machine that loses
 // power also what the kernel had not written back. A record that was torn is dropped, with
 // what follows it in its segment, when the group is used again.
 //

@@ -21,7 +21,7 @@ type Options struct {
 	MaxBytes int64         // of all segment files; default 1 GiB
 	Segment  int64         // bytes after which a segment is closed; default 4 MiB
 	Queue    int           // bytes that may wait to be written; default 8 MiB
-	Delay    time.Duration // how long a line waits for others to be written with; default 5 ms
+	Delay    time.Duration // how long a line waits for others to be written with; default 20 ms
 	Logger   *slog.Logger  // default slog.Default()
 
 	// Now returns the time; nil means time.Now.
@@ -75,7 +75,7 @@ func Open(o Options) (*Store, error) {
 		o.Queue = 8 << 20
 	}
 	if o.Delay == 0 {
-		o.Delay = 5 * time.Millisecond
+		o.Delay = 20 * time.Millisecond
 	}
 	if o.Logger == nil {
 		o.Logger = slog.Default()

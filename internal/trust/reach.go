@@ -40,7 +40,7 @@ func MayReach(sni, host string, forSNI, forHost Access, overTLS, http2 bool) Rea
 		return Serve
 	}
 	switch {
-	case NormalHost(sni) == NormalHost(host):
+	case sni == host, NormalHost(sni) == NormalHost(host):
 		return Serve
 	case forSNI.guarded() || forHost.guarded():
 		return Forbidden

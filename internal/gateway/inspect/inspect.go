@@ -147,11 +147,19 @@ func (g *Guard) record(s *Subject, r *wafrules.Request, v *wafrules.Verdict, out
 	if g.Recorder == nil {
 		return
 	}
+	wants := func(metric string) bool { return g.Recorder.Wants(g.ACL.ARN(), metric, r.Time) }
+	if len(v.Rules) == 0 && g.Logging == nil {
+		// No rule matched, as with nearly all requests: only the default action may want it.
+		if v.Rule != wafrules.DefaultActionRule || !wants(g.Metric) {
+			return
+		}
+		wants = func(string) bool { return true }
+	}
 	e := record.Event{Request: r, Verdict: v, WebACL: g.ACL.ARN(), Source: g.Source, RequestID: s.RequestID, Status: out.status()}
 	if g.Geography != nil {
 		e.Country, _ = g.Geography.Country(r.ClientIP)
 	}
-	for metric, sample := range record.Samples(&e, g.Metric, func(metric string) bool { return g.Recorder.Wants(e.WebACL, metric, r.Time) }) {
+	for metric, sample := range record.Samples(&e, g.Metric, wants) {
 		sample.Protect(g.Account, g.Protections)
 		g.Recorder.Sample(e.WebACL, metric, sample)
 	}
