@@ -3,9 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"crypto/x509"
 	"flag"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -18,13 +16,15 @@ import (
 	"sync"
 	"time"
 
+	"gatehouse/internal/edge"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
 	"gatehouse/internal/message"
+	"gatehouse/internal/trust"
 )
 
-// front runs a proxy made of the engines and the upstream client alone.
+// front runs a proxy made of the edge, the engines and the upstream client alone.
 func front(args []string) error {
 	fs := flag.NewFlagSet("front", flag.ExitOnError)
 	plain := fs.String("http", "", "address to serve HTTP on")
@@ -58,92 +58,69 @@ func front(args []string) error {
 	if *pprof != "" {
 		go http.ListenAndServe(*pprof, nil)
 	}
-	for _, l := range []struct {
-		addr         string
-		tls, clients bool
-	}{{*plain, false, false}, {*secure, true, false}, {*mutual, true, true}} {
-		if l.addr == "" {
-			continue
+	listeners := map[string]*edge.Listener{*plain: {Kind: message.PlainListener, HTTP1: h1}}
+	if *secure != "" {
+		if listeners[*secure], err = secureListener(*dir, nil); err != nil {
+			return err
 		}
-		ln, err := net.Listen("tcp", l.addr)
+		listeners[*secure].HTTP1, listeners[*secure].HTTP2 = h1, h2
+	}
+	if *mutual != "" {
+		snapshot, err := trustSnapshot(*dir, false)
 		if err != nil {
 			return err
 		}
-		var cfg *tls.Config
-		if l.tls {
-			if cfg, err = tlsConfig(*dir, l.clients); err != nil {
-				return err
-			}
+		clients := trust.NewStore(snapshot)
+		if listeners[*mutual], err = secureListener(*dir, clients); err != nil {
+			return err
 		}
-		go accept(ctx, ln, cfg, h1, h2)
+		listeners[*mutual].HTTP1 = &http1.Server{Handler: &proxy{client: client, target: target, sink: sinkTarget, clients: clients}}
+	}
+	delete(listeners, "")                   // not asked for
+	with := net.ListenConfig{KeepAlive: -1} // as the server listens
+	for addr, l := range listeners {
+		ln, err := with.Listen(ctx, "tcp", addr)
+		if err != nil {
+			return err
+		}
+		go l.Serve(ctx, ln)
 	}
 	<-ctx.Done()
+	for _, l := range listeners {
+		l.Stop()
+	}
 	return nil
 }
 
-func tlsConfig(dir string, clients bool) (*tls.Config, error) {
+// secureListener returns a listener with the certificate of dir, which asks for client
+// certificates when it is given those whom to trust.
+func secureListener(dir string, clients *trust.Store) (*edge.Listener, error) {
 	cert, err := tls.LoadX509KeyPair(dir+"/server.pem", dir+"/server.key")
 	if err != nil {
 		return nil, err
 	}
-	cfg := &tls.Config{
-		Certificates:                []tls.Certificate{cert},
-		NextProtos:                  []string{"h2", "http/1.1"},
-		MinVersion:                  tls.VersionTLS12,
-		DynamicRecordSizingDisabled: true,
+	tickets, err := edge.NewTickets(nil)
+	if err != nil {
+		return nil, err
 	}
-	if clients {
-		pem, err := os.ReadFile(dir + "/ca.pem")
+	term := edge.NewTerminator(tickets, func(string) (*tls.Certificate, error) { return &cert, nil })
+	if clients != nil {
+		table, err := edge.NewTable(&edge.Domain{Name: "localhost", Certificate: &cert, Trust: clients})
 		if err != nil {
 			return nil, err
 		}
-		cfg.ClientCAs = x509.NewCertPool()
-		cfg.ClientCAs.AppendCertsFromPEM(pem)
-		cfg.ClientAuth = tls.RequireAndVerifyClientCert
+		term.Publish(table)
 	}
-	return cfg, nil
-}
-
-// accept is the least that an edge does: handshake, look at ALPN, hand over.
-func accept(ctx context.Context, ln net.Listener, cfg *tls.Config, h1 *http1.Server, h2 *http2.Server) {
-	for {
-		nc, err := ln.Accept()
-		if err != nil {
-			fmt.Fprintln(os.Stderr, "accept:", err)
-			time.Sleep(10 * time.Millisecond)
-			continue
-		}
-		go func() {
-			info := &message.Conn{Remote: nc.RemoteAddr().(*net.TCPAddr).AddrPort(), Local: nc.LocalAddr().(*net.TCPAddr).AddrPort()}
-			if cfg == nil {
-				h1.ServeConn(ctx, nc, info)
-				return
-			}
-			tc := tls.Server(nc, cfg)
-			hctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-			err := tc.HandshakeContext(hctx)
-			cancel()
-			if err != nil {
-				nc.Close()
-				return
-			}
-			state := tc.ConnectionState()
-			info.TLS, info.ServerName = &state, state.ServerName
-			if state.NegotiatedProtocol == "h2" {
-				h2.ServeConn(ctx, tc, info)
-			} else {
-				h1.ServeConn(ctx, tc, info)
-			}
-		}()
-	}
+	return &edge.Listener{Kind: message.TLSListener, TLS: term}, nil
 }
 
 // A proxy passes every request to one backend, or those for /sink to another.
 type proxy struct {
-	client *upstream.Client
-	target *upstream.Target
-	sink   *upstream.Target // of /sink
-	pool   sync.Pool        // of *passage
+	client  *upstream.Client
+	target  *upstream.Target
+	sink    *upstream.Target // of /sink
+	clients *trust.Store     // whom to serve; nil: everybody
+	pool    sync.Pool        // of *passage
 }
 
 // A passage is what one exchange needs, kept for the next.
@@ -157,6 +134,10 @@ type passage struct {
 
 // Serve implements message.Handler.
 func (p *proxy) Serve(ctx context.Context, req *message.Request, w message.Writer) {
+	if p.clients != nil && !trust.From(req.Conn.Trust).Judge(ctx, p.clients, time.Now()).Trusted() {
+		w.WriteHead(http.StatusForbidden, nil, 0)
+		return
+	}
 	x, _ := p.pool.Get().(*passage)
 	if x == nil {
 		x = new(passage)

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 
+	"gatehouse/internal/edge"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/message"
 )
@@ -20,9 +21,8 @@ func sink(args []string) error {
 	if err != nil {
 		return err
 	}
-	s := &http1.Server{Handler: drain{}}
-	accept(context.Background(), ln, nil, s, nil)
-	return nil
+	l := &edge.Listener{Kind: message.PlainListener, HTTP1: &http1.Server{Handler: drain{}}}
+	return l.Serve(context.Background(), ln)
 }
 
 type drain struct{}
