@@ -105,6 +105,7 @@ func secureListener(dir string, clients *trust.Store) (*edge.Listener, error) {
 	}
 	term := edge.NewTerminator(tickets, func(string) (*tls.Certificate, error) { return &cert, nil })
 	if clients != nil {
+		term.NoHTTP2 = true
 		table, err := edge.NewTable(&edge.Domain{Name: "localhost", Certificate: &cert, Trust: clients})
 		if err != nil {
 			return nil, err
