@@ -12,6 +12,16 @@ import (
 	"time"
 )
 
+// moveAside moves this program, all threads of it, to loadCPUs: it makes load too, and would
+// otherwise compete with the proxy for the core that is measured.
+func moveAside() error {
+	out, err := exec.Command("taskset", "-a", "-c", "-p", loadCPUs, strconv.Itoa(os.Getpid())).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("taskset: %w: %s", err, out)
+	}
+	return nil
+}
+
 // A process is one that this program started, with its children.
 type process struct {
 	name string

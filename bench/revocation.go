@@ -62,6 +62,9 @@ func revocation(args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := moveAside(); err != nil {
+		return err
+	}
 	off, err := launch("without", proxyCPU, judgePlain, bin, "judge", "-addr", judgePlain, "-certs", dir)
 	if err != nil {
 		return err

@@ -64,6 +64,9 @@ func run(args []string) error {
 	if err := needTools(); err != nil {
 		return err
 	}
+	if err := moveAside(); err != nil {
+		return err
+	}
 	dir, err := os.MkdirTemp("", "gatehouse-bench")
 	if err != nil {
 		return err
