@@ -72,13 +72,41 @@ func (c *Client) Run(ctx context.Context) error {
 	for {
 		select {
 		case <-tick.C:
-			for _, p := range c.allPools() {
-				p.sweep(ctx)
-			}
+			c.sweep(ctx, netio.Now())
 		case <-ctx.Done():
 			c.CloseIdle()
 			return nil
 		}
+	}
+}
+
+// keepEmpty is how long a pool without connections is kept. Its target may have left the plan
+// for good: pools must not gather for as long as the process lives.
+const keepEmpty = 10 * time.Minute
+
+// sweep looks after all pools.
+func (c *Client) sweep(ctx context.Context, now netio.Time) {
+	for _, p := range c.allPools() {
+		if p.sweep(ctx, now) {
+			c.forget(p)
+		}
+	}
+}
+
+// forget drops a pool that has no connections. Targets that still know it get another with
+// their next exchange; one that is on its way through it closes its connection after use.
+func (c *Client) forget(p *pool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.open > 0 || len(p.waiting) > 0 {
+		return
+	}
+	p.retired = true
+	p.gone.Store(true)
+	if c.pools[p.key] == p {
+		delete(c.pools, p.key)
 	}
 }
 
@@ -124,7 +152,7 @@ func (c *Client) allPools() []*pool {
 
 // poolOf returns the pool for t, which remembers it.
 func (c *Client) poolOf(t *Target) *pool {
-	if p := t.pool.Load(); p != nil && p.client == c {
+	if p := t.pool.Load(); p != nil && p.client == c && !p.gone.Load() {
 		return p
 	}
 	c.init()

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/http1/netio"
@@ -21,8 +22,11 @@ type pool struct {
 	idle    []*conn // most recently used last
 	open    int     // connections that exist or are being made
 	waiting []chan *conn
-	turn    int  // rotates through the addresses
-	retired bool // connections are closed after use
+	turn    int        // rotates through the addresses
+	retired bool       // connections are closed after use
+	empty   netio.Time // when a sweep first found no connection; 0: there are some
+
+	gone atomic.Bool // the client has forgotten the pool
 
 	resolving sync.Mutex // held while a name is looked up
 	addrs     []netip.Addr
@@ -146,9 +150,9 @@ func (p *pool) wake() {
 	}
 }
 
-// sweep closes idle connections that must not be used any more.
-func (p *pool) sweep(ctx context.Context) {
-	now := netio.Now()
+// sweep closes idle connections that must not be used any more, and reports whether the pool has
+// had none for long.
+func (p *pool) sweep(ctx context.Context, now netio.Time) (unused bool) {
 	p.mu.Lock()
 	stale := p.addrs != nil && now.Sub(p.resolved) > p.client.ResolveAgain && len(p.idle) > 0
 	p.mu.Unlock()
@@ -169,10 +173,19 @@ func (p *pool) sweep(ctx context.Context) {
 	}
 	clear(p.idle[len(keep):])
 	p.idle = keep
+	switch {
+	case p.open > 0 || len(p.waiting) > 0:
+		p.empty = 0
+	case p.empty == 0:
+		p.empty = now
+	default:
+		unused = now.Sub(p.empty) > keepEmpty
+	}
 	p.mu.Unlock()
 	for _, cn := range drop {
 		cn.discard()
 	}
+	return unused
 }
 
 func (p *pool) closeIdle() {
