@@ -99,7 +99,8 @@ func (c *Compiler) Run(ctx context.Context) error {
 		if !errors.Is(err, store.ErrRelist) {
 			return err
 		}
-		c.log().Warn("the change log does not reach back to the plan; compiling everything", "revision", revision)
+		// A restore, or a log that was cut while this node slept: nothing is wrong, and the plan serves on.
+		c.log().Info("everything may have changed since the plan was made; compiling it anew", "revision", revision)
 	}
 }
 

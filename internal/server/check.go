@@ -2,13 +2,17 @@ package server
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
+	"sync"
+	"syscall"
 	"time"
 
 	"gatehouse/internal/compile"
@@ -31,7 +35,7 @@ func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 			fmt.Fprintf(w, "problem: %s: %v\n", place, err)
 		}
 	}
-	checkPorts(c, report)
+	checkPorts(c, report, warn)
 	named := checkNamed(ctx, c, report)
 	if named.firewall != nil {
 		defer named.firewall.close()
@@ -49,7 +53,7 @@ func Check(ctx context.Context, c *config.Config, w io.Writer) error {
 }
 
 // checkPorts binds every port and lets go of it, and reads the policies of VPC endpoints.
-func checkPorts(c *config.Config, report func(string, error)) {
+func checkPorts(c *config.Config, report func(string, error), warn func(string)) {
 	type port struct{ name, addr string }
 	ports := []port{{"control", c.Control}, {"http", c.HTTP}, {"https", c.HTTPS}, {"ops", c.Ops}}
 	for _, e := range c.VPCEndpoints {
@@ -57,6 +61,7 @@ func checkPorts(c *config.Config, report func(string, error)) {
 		_, err := endpointPolicy(e)
 		report("vpc-endpoints", err)
 	}
+	serves := sync.OnceValue(func() bool { return alreadyServes(c.Control) })
 	for _, p := range ports {
 		if p.addr == "" || p.addr == config.Off {
 			continue
@@ -65,8 +70,25 @@ func checkPorts(c *config.Config, report func(string, error)) {
 		if err == nil {
 			err = l.Close()
 		}
+		if errors.Is(err, syscall.EADDRINUSE) && serves() {
+			warn("port " + p.name + " (" + p.addr + ") is taken: a Gatehouse serves at " + c.Control + " already")
+			continue
+		}
 		report("port "+p.name+" ("+p.addr+")", err)
 	}
+}
+
+// alreadyServes reports whether a Gatehouse answers at a control address: its ports are taken
+// then, and a check beside it is about everything else.
+func alreadyServes(control string) bool {
+	client := http.Client{Timeout: time.Second}
+	res, err := client.Get("http://" + control + opsPrefix + "health")
+	if err != nil {
+		return false
+	}
+	defer res.Body.Close()
+	var health struct{ Status, Version string }
+	return json.NewDecoder(io.LimitReader(res.Body, 1<<10)).Decode(&health) == nil && health.Status == "alive"
 }
 
 // A named is what the configuration names and compiling needs: nil is what could not be read.

@@ -125,6 +125,9 @@ func New(ctx context.Context, c *config.Config, log *slog.Logger) (_ *Server, er
 			if s.runner != nil {
 				s.closeFunctions()
 			}
+			if s.clock != nil {
+				s.closeCounters()
+			}
 			if s.store != nil {
 				err = errors.Join(err, s.store.Close())
 			}

@@ -96,7 +96,7 @@ func (m *Manager) Responders() []ResponderReport {
 func (m *Manager) Reports() []Report {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	var out []Report
+	out := []Report{}
 	for _, d := range m.domains {
 		out = append(out, d.report())
 	}
@@ -105,14 +105,14 @@ func (m *Manager) Reports() []Report {
 }
 
 func (d *domain) report() Report {
-	r := Report{Domain: d.Name, Mode: "soft-fail", Problems: slices.Clone(d.problems), Counts: d.counts.read()}
+	r := Report{Domain: d.Name, Mode: "soft-fail", Problems: append([]string{}, d.problems...), Sources: []SourceReport{}, Counts: d.counts.read()}
 	if d.Settings.Mode != 0 {
 		r.Mode = "hard-fail"
 	}
 	for _, s := range slices.Concat(d.sources, d.points) {
 		sr := SourceReport{
 			Place: s.key.place, Kind: "crl", Foreign: s.key.foreign, Read: s.read, FromDisk: s.fromDisk,
-			Failures: s.failures, Next: s.due, Entries: s.entries.Len(),
+			Failures: s.failures, Next: s.due, Entries: s.entries.Len(), Lists: []ListReport{},
 		}
 		if s.key.kind == listKind {
 			sr.Kind = "list"
