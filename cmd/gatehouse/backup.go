@@ -74,8 +74,7 @@ func (c *client) call(ctx context.Context, method, path string, body io.Reader, 
 
 // backup asks the server for a backup and writes it to a file, whole or not at all.
 func backup(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse backup", flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	fs := newFlags(c, "backup [flags] FILE", "Writes a backup to FILE, while it serves,"+calling)
 	keys := fs.Bool("with-sealing-keys", false, "put the sealing keys in: whoever has the file can read all secrets")
 	name, err := fileArgument(fs, c.args)
 	if err != nil {
@@ -121,8 +120,7 @@ func backup(ctx context.Context, c *invocation) error {
 
 // restore sends a backup to the server, which replaces everything by it.
 func restore(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse restore", flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	fs := newFlags(c, "restore FILE", "Replaces everything by the backup in FILE, while it serves: all at once or not at\nall, in the store"+calling)
 	name, err := fileArgument(fs, c.args)
 	if err != nil {
 		return err

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -18,19 +17,19 @@ const defaultOverlap = 7 * 24 * time.Hour
 // client certificate and says when it takes its place, and "client-certificate show ID",
 // which prints what backends are to admit.
 func clientCertificate(ctx context.Context, c *invocation) error {
-	const synopsis = "gatehouse client-certificate rotate ID [--at TIME | --overlap DURATION], or show ID [--format json|pem|spki]"
-	if len(c.args) < 2 || c.args[0] != "rotate" && c.args[0] != "show" {
-		return fmt.Errorf("%w: %s", errUsage, synopsis)
-	}
-	verb, id := c.args[0], c.args[1]
-	fs := flag.NewFlagSet(synopsis, flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	const synopsis = "client-certificate rotate ID [--at TIME | --overlap DURATION], or show ID [--format json|pem|spki]"
+	fs := newFlags(c, synopsis, "Makes the successor of a client certificate and says when it takes its place (rotate), or\nprints what backends are to admit (show), for a client certificate"+calling)
 	at := fs.String("at", "", "time of the switch (RFC 3339)")
 	overlap := fs.Duration("overlap", defaultOverlap, "time from now to the switch")
 	format := fs.String("format", "json", "json, pem or spki")
-	if err := fs.Parse(c.args[2:]); err != nil {
-		return fmt.Errorf("%w: %w", errUsage, err)
+	words, err := parse(fs, c.args)
+	if err != nil {
+		return err
 	}
+	if len(words) != 2 || words[0] != "rotate" && words[0] != "show" {
+		return fmt.Errorf("%w: gatehouse %s", errUsage, synopsis)
+	}
+	verb, id := words[0], words[1]
 	cl, err := newClient(c.environ)
 	if err != nil {
 		return err

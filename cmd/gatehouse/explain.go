@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,8 +16,7 @@ import (
 
 // explain runs "explain REQUEST-ID": how a recent request was answered, and why.
 func explain(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse explain REQUEST-ID", flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	fs := newFlags(c, "explain [flags] REQUEST-ID", "Says how a recent request was answered and why: REQUEST-ID is the answer's\nx-amz-apigw-id or x-amzn-RequestId. It asks the decision records"+calling)
 	raw := fs.Bool("raw", false, "show the bytes that rules matched (needs gatehouse:ExplainRaw)")
 	asJSON := fs.Bool("json", false, "print JSON")
 	words, err := parse(fs, c.args)
@@ -53,22 +51,6 @@ func explain(ctx context.Context, c *invocation) error {
 		printDecision(c.stdout, &answer.Decisions[i])
 	}
 	return nil
-}
-
-// parse reads flags, which may stand before, between and after words.
-func parse(fs *flag.FlagSet, args []string) (words []string, err error) {
-	for len(args) > 0 {
-		if err := fs.Parse(args); err != nil {
-			if err == flag.ErrHelp {
-				return nil, err
-			}
-			return nil, fmt.Errorf("%w: %w", errUsage, err)
-		}
-		if args = fs.Args(); len(args) > 0 {
-			words, args = append(words, args[0]), args[1:]
-		}
-	}
-	return words, nil
 }
 
 // printDecision tells a person about one request.

@@ -43,8 +43,8 @@ func (f *importFlags) register(set *flag.FlagSet) {
 // kept without effect, and what was refused.
 func importAPIs(ctx context.Context, c *invocation) error {
 	var f importFlags
-	set := flag.NewFlagSet("gatehouse import FILE|DIRECTORY", flag.ContinueOnError)
-	set.SetOutput(c.err)
+	set := newFlags(c, "import [flags] FILE|DIRECTORY, or gatehouse import --from-aws [flags]",
+		"Takes over APIs from OpenAPI documents, into the server at AWS_ENDPOINT_URL, or from a\nlive account into the server at --to; reports what carries over, what has no effect\nand what was refused.")
 	f.register(set)
 	data := set.String("data", "", "with --from-aws: the server's data folder")
 	words, err := parse(set, c.args)

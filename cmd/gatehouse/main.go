@@ -34,20 +34,23 @@ type invocation struct {
 	stdout, err io.Writer
 }
 
-// commands lists the subcommands in the order of the help.
-var commands = []command{
-	{"serve", "run the gateway", serve},
-	{"check", "do what start-up does and report every problem; change nothing", check},
-	{"env", "print export lines that point AWS clients here", env},
-	{"import", "take over APIs from OpenAPI documents or a live account", importAPIs},
-	{"backup", "write a backup of the store to a file", backup},
-	{"restore", "replace everything that a running server holds by a backup", restore},
-	{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},
-	{"client-certificate", "rotate the certificate that a stage presents to backends, or show what is published of it", clientCertificate},
-	{"explain", "say how a recent request was answered, and why", explain},
-	{"waf", "try a web ACL on a request, or on the requests of a log", waf},
-	{"health", "ask a running server whether it is ready", health},
-	{"version", "print the version", printVersion},
+// commands lists the subcommands in the order of the help. (Their flags tell their summaries, so
+// it cannot be a variable.)
+func commands() []command {
+	return []command{
+		{"serve", "run the gateway", serve},
+		{"check", "do what start-up does and report every problem; change nothing", check},
+		{"env", "print export lines that point AWS clients here", env},
+		{"import", "take over APIs from OpenAPI documents or a live account", importAPIs},
+		{"backup", "write a backup of the store to a file", backup},
+		{"restore", "replace everything that a running server holds by a backup", restore},
+		{"truststore", "plan, apply and roll back the trust store of a domain name", trustStore},
+		{"client-certificate", "rotate the certificate that a stage presents to backends, or show what is published of it", clientCertificate},
+		{"explain", "say how a recent request was answered, and why", explain},
+		{"waf", "try a web ACL on a request, or on the requests of a log", waf},
+		{"health", "ask a running server whether it is ready", health},
+		{"version", "print the version", printVersion},
+	}
 }
 
 // errUsage is matched by errors that come from how a command was called.
@@ -62,13 +65,17 @@ func main() {
 
 // run finds and runs the subcommand, and returns the exit code.
 func run(ctx context.Context, c *invocation) int {
-	if len(c.args) == 0 || c.args[0] == "help" || c.args[0] == "-h" || c.args[0] == "--help" {
+	if len(c.args) == 0 {
 		usage(c.err)
 		return exitUsage
 	}
+	if c.args[0] == "help" || c.args[0] == "-h" || c.args[0] == "--help" {
+		usage(c.stdout)
+		return exitOK
+	}
 	name := c.args[0]
 	c.args = c.args[1:]
-	for _, cmd := range commands {
+	for _, cmd := range commands() {
 		if cmd.name != name {
 			continue
 		}
@@ -92,8 +99,8 @@ func run(ctx context.Context, c *invocation) int {
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "gatehouse is an Amazon API Gateway for your own machines.\n\nusage: gatehouse COMMAND [flags]\n\n")
-	for _, cmd := range commands {
-		fmt.Fprintf(w, "  %-10s %s\n", cmd.name, cmd.summary)
+	for _, cmd := range commands() {
+		fmt.Fprintf(w, "  %-18s  %s\n", cmd.name, cmd.summary)
 	}
 	fmt.Fprint(w, "\n'gatehouse COMMAND -h' lists a command's flags.\n")
 }

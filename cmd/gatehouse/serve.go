@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"strings"
 	"syscall"
 
 	"gatehouse/internal/config"
@@ -18,8 +19,13 @@ import (
 
 // configure reads the configuration of a command, with further flags defined by more.
 func configure(c *invocation, name string, more func(*flag.FlagSet)) (*config.Config, error) {
-	fs := flag.NewFlagSet("gatehouse "+name, flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	about := ""
+	for _, cmd := range commands() {
+		if cmd.name == name {
+			about = strings.ToUpper(cmd.summary[:1]) + cmd.summary[1:] + "."
+		}
+	}
+	fs := newFlags(c, name+" [flags]", about+"\nEach flag is also a setting of the file and of the environment (GATEHOUSE_DATA=...).")
 	var flags config.Flags
 	flags.Register(fs)
 	if more != nil {

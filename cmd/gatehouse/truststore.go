@@ -3,11 +3,11 @@ package main
 import (
 	"context"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"gatehouse/internal/server"
 )
@@ -23,13 +23,11 @@ const trustStoreUsage = `gatehouse truststore plan DOMAIN s3://BUCKET/KEY [--ver
 // force, the candidate when none is named, and refuses to lock out everybody without --force.
 // "rollback" returns to the one before. "status" shows how things stand.
 func trustStore(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse truststore", flag.ContinueOnError)
-	fs.SetOutput(c.err)
-	fs.Usage = func() { fmt.Fprintln(c.err, "usage: "+trustStoreUsage) }
+	fs := newFlags(c, strings.TrimPrefix(trustStoreUsage, "gatehouse "), "Says who a new trust store would lock out (plan), puts it in force (apply), goes back to\nthe one before (rollback), shows how things stand (status): for a domain name"+calling)
 	version := fs.String("version", "", "the object's version; the current one by default")
 	force := fs.Bool("force", false, "also when every client that was seen lately is locked out")
 	asJSON := fs.Bool("json", false, "print JSON")
-	words, err := interspersed(fs, c.args)
+	words, err := parse(fs, c.args)
 	if err != nil {
 		return err
 	}
@@ -62,19 +60,6 @@ func trustStore(ctx context.Context, c *invocation) error {
 		return show[server.TrustStoreState](ctx, c, out, http.MethodGet, q)
 	}
 	return fmt.Errorf("%w: got %q; %s", errUsage, words, trustStoreUsage)
-}
-
-// interspersed parses flags that may come before, between and after words.
-func interspersed(fs *flag.FlagSet, args []string) (words []string, err error) {
-	for {
-		if err := fs.Parse(args); err != nil {
-			return nil, fmt.Errorf("%w: %w", errUsage, err)
-		}
-		if args = fs.Args(); len(args) == 0 {
-			return words, nil
-		}
-		words, args = append(words, args[0]), args[1:]
-	}
 }
 
 // A printer prints for people, or JSON.

@@ -20,6 +20,7 @@ import (
 // waf runs "waf try" and "waf replay": what a web ACL makes of a request, and which requests
 // of a log it would treat differently. Neither changes anything or counts for a rate.
 func waf(ctx context.Context, c *invocation) error {
+	const synopsis = "gatehouse waf try --acl ARN < REQUEST, or gatehouse waf replay --acl ARN --log FILE"
 	if len(c.args) > 0 {
 		verb := c.args[0]
 		c.args = c.args[1:]
@@ -28,9 +29,12 @@ func waf(ctx context.Context, c *invocation) error {
 			return tryRequest(ctx, c)
 		case "replay":
 			return replayLog(ctx, c)
+		case "-h", "--help", "-help":
+			fmt.Fprintln(c.err, "usage: "+synopsis+"\n\n'gatehouse waf try -h' and 'gatehouse waf replay -h' list the flags.")
+			return flag.ErrHelp
 		}
 	}
-	return fmt.Errorf("%w: gatehouse waf try --acl ARN < REQUEST, or gatehouse waf replay --acl ARN --log FILE", errUsage)
+	return fmt.Errorf("%w: %s", errUsage, synopsis)
 }
 
 // A wafTrial is what both verbs take.
@@ -97,8 +101,7 @@ func (t *wafTrial) ask(ctx context.Context, c *invocation, verb string, more io.
 const maxTried = 11 << 20
 
 func tryRequest(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse waf try --acl ARN < REQUEST", flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	fs := newFlags(c, "waf try --acl ARN [flags] < REQUEST", "Says what a web ACL makes of the HTTP request on standard input; it asks the web ACL"+calling)
 	var t wafTrial
 	t.register(fs)
 	fs.StringVar(&t.in.Client, "client", "127.0.0.1", "address that the request comes from")
@@ -132,8 +135,7 @@ func printOpinion(w io.Writer, o *trial.Opinion) {
 }
 
 func replayLog(ctx context.Context, c *invocation) error {
-	fs := flag.NewFlagSet("gatehouse waf replay --acl ARN --log FILE", flag.ContinueOnError)
-	fs.SetOutput(c.err)
+	fs := newFlags(c, "waf replay --acl ARN --log FILE [flags]", "Says which requests of a log a web ACL would treat differently; it asks the web ACL"+calling)
 	var t wafTrial
 	t.register(fs)
 	file := fs.String("log", "", "file of log records in JSON, also with gzip; - for standard input")

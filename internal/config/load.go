@@ -30,15 +30,20 @@ type Flags struct {
 func (f *Flags) Register(fs *flag.FlagSet) {
 	f.set = map[string]string{}
 	fs.StringVar(&f.File, "config", "", "configuration `file` (YAML)")
+	defaults := reflect.ValueOf(Defaults()).Elem()
 	for _, field := range fields() {
 		if field.flag == "" {
 			continue
 		}
+		usage := field.usage
+		if v := defaults.FieldByIndex(field.index); !v.IsZero() && !field.boolean {
+			usage += fmt.Sprintf(" (default %s)", strings.Trim(fmt.Sprint(v), "[]"))
+		}
 		store := func(v string) error { f.set[field.flag] = v; return nil }
 		if field.boolean {
-			fs.BoolFunc(field.flag, field.usage, store)
+			fs.BoolFunc(field.flag, usage, store)
 		} else {
-			fs.Func(field.flag, field.usage, store)
+			fs.Func(field.flag, usage, store)
 		}
 	}
 }
