@@ -1,11 +1,13 @@
 package awsapi
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"reflect"
 	"strings"
 
+	"gatehouse/internal/awsapi/awserr"
 	"gatehouse/internal/awsapi/schema"
 	"gatehouse/internal/awsapi/wire"
 )
@@ -131,4 +133,27 @@ func grants(h http.Header) bool {
 		}
 	}
 	return false
+}
+
+// s3Lists are the actions that the answers "no such key" and "no such version" take.
+var s3Lists = map[string]string{"NoSuchKey": "s3:ListBucket", "NoSuchVersion": "s3:ListBucketVersions"}
+
+// conceal refuses callers who may not list a bucket where S3 would tell them that something is
+// not in it: they could find out by asking what the list would show (S3 API reference, GetObject,
+// "Permissions").
+func (x *exchange) conceal(ctx context.Context, in any, err error) error {
+	e := awserr.As(err)
+	if x.scope != "s3" || e == nil || s3Lists[e.Code] == "" {
+		return err
+	}
+	members := inputMembers{reflect.ValueOf(in).Elem()}
+	bucket := "arn:aws:s3:::" + members.text("Bucket")
+	if source := members.text("CopySource"); source != "" {
+		bucket, _, _ = strings.Cut(copySource(source).Resource, "/")
+	}
+	a := Access{Call: x.call, Action: s3Lists[e.Code], Resource: bucket, Input: in, Request: x.r}
+	if denial := x.server.config.Authorizer.Authorize(ctx, a); denial != nil {
+		return denial
+	}
+	return err
 }

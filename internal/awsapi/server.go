@@ -128,7 +128,7 @@ func (x *exchange) run(ctx context.Context) error {
 	}
 	out, err := op.Handler.Call(ctx, x.service.Backend, in)
 	if err != nil {
-		return err
+		return x.conceal(ctx, in, err)
 	}
 	return x.answer(out)
 }

@@ -46,7 +46,7 @@ func TestOwnServices(t *testing.T) {
 	if _, err := store.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: &bucket}); err != nil {
 		t.Fatal(err)
 	}
-	reader := *newRole(t, g, "reader", gatewayService, "s3:GetObject")
+	reader := *newRole(t, g, "reader", gatewayService, "s3:GetObject", "s3:ListBucket")
 	writer := *newRole(t, g, "writer", gatewayService, "s3:PutObject")
 	stranger := *newRole(t, g, "stranger", "lambda.amazonaws.com", "s3:*")
 	const uri = "arn:aws:apigateway:us-east-1:s3:path/behind/{key}"
@@ -222,7 +222,7 @@ func TestServicesElsewhere(t *testing.T) {
 	g := servertest.Start(t, func(c *config.Config) {
 		c.AWS.Endpoints = map[string]string{"*": all.URL + "/{service}/{region}", "sqs": one.URL}
 	})
-	role := *newRole(t, g, "role", gatewayService, "")
+	role := *newRole(t, g, "role", gatewayService)
 	json := map[string]string{"application/json": `{"TableName":"t","Key":$input.json('$.k')}`}
 	a := newAPI(t, g)
 	none := apigateway.PutIntegrationInput{}

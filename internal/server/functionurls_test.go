@@ -77,7 +77,7 @@ def handler(event, context):
 func newURL(t *testing.T, g *servertest.Gatehouse, name string, in *lambda.CreateFunctionUrlConfigInput, fn *lambda.CreateFunctionInput) *urlTest {
 	t.Helper()
 	c := lambda.NewFromConfig(g.AWS(t))
-	fn.FunctionName, fn.Role, fn.Handler, fn.Timeout = &name, newRole(t, g, name, "lambda.amazonaws.com", ""), aws.String("m.handler"), aws.Int32(20)
+	fn.FunctionName, fn.Role, fn.Handler, fn.Timeout = &name, newRole(t, g, name, "lambda.amazonaws.com"), aws.String("m.handler"), aws.Int32(20)
 	if _, err := c.CreateFunction(t.Context(), fn); err != nil {
 		t.Fatal(err)
 	}

@@ -16,7 +16,7 @@ func BenchmarkInvoker(b *testing.B) {
 	g := servertest.Start(b, nil)
 	c := lambda.NewFromConfig(g.AWS(b))
 	fn, err := c.CreateFunction(b.Context(), &lambda.CreateFunctionInput{
-		FunctionName: aws.String("fn"), Runtime: pythonRuntime(b), Role: newRole(b, g, "fn", "lambda.amazonaws.com", ""),
+		FunctionName: aws.String("fn"), Runtime: pythonRuntime(b), Role: newRole(b, g, "fn", "lambda.amazonaws.com"),
 		Handler: aws.String("m.handler"), Code: pythonCode(b, "def handler(e, c): return 1\n"),
 	})
 	if err != nil {

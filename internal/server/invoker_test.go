@@ -28,15 +28,15 @@ func trust(service string) *string {
 
 // newRole makes a role that a service may assume, with a policy when allow names an
 // action, and returns its ARN.
-func newRole(t testing.TB, g *servertest.Gatehouse, name, service, allow string) *string {
+func newRole(t testing.TB, g *servertest.Gatehouse, name, service string, allow ...string) *string {
 	t.Helper()
 	c := iam.NewFromConfig(g.AWS(t))
 	out, err := c.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: &name, AssumeRolePolicyDocument: trust(service)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if allow != "" {
-		doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"` + allow + `","Resource":"*"}]}`
+	if len(allow) > 0 {
+		doc := `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["` + strings.Join(allow, `","`) + `"],"Resource":"*"}]}`
 		if _, err := c.PutRolePolicy(t.Context(), &iam.PutRolePolicyInput{RoleName: &name, PolicyName: aws.String("p"), PolicyDocument: &doc}); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestInvokerJudgesPermission(t *testing.T) {
 	ctx := t.Context()
 	c := lambda.NewFromConfig(g.AWS(t))
 	fn, err := c.CreateFunction(ctx, &lambda.CreateFunctionInput{
-		FunctionName: aws.String("fn"), Runtime: pythonRuntime(t), Role: newRole(t, g, "fn", "lambda.amazonaws.com", ""),
+		FunctionName: aws.String("fn"), Runtime: pythonRuntime(t), Role: newRole(t, g, "fn", "lambda.amazonaws.com"),
 		Handler: aws.String("m.handler"), Timeout: aws.Int32(2), Publish: true,
 		Code: pythonCode(t, "import time\ndef handler(e, c):\n    if e == 'fail': raise ValueError('no')\n    if e == 'sleep': time.sleep(9)\n    return c.invoked_function_arn\n"),
 	})
@@ -86,7 +86,7 @@ func TestInvokerJudgesPermission(t *testing.T) {
 	}
 	plain := strings.TrimSuffix(*fn.FunctionArn, ":1")
 	may := newRole(t, g, "may", "apigateway.amazonaws.com", "lambda:InvokeFunction")
-	mayNot := newRole(t, g, "maynot", "apigateway.amazonaws.com", "")
+	mayNot := newRole(t, g, "maynot", "apigateway.amazonaws.com")
 	other := newRole(t, g, "other", "lambda.amazonaws.com", "lambda:InvokeFunction")
 	root := &sigv4.Principal{Kind: sigv4.Root, Account: "000000000000", ARN: "arn:aws:iam::000000000000:root", ID: "000000000000"}
 	nobody := &sigv4.Principal{Kind: sigv4.User, Account: "000000000000", ARN: "arn:aws:iam::000000000000:user/gone", ID: "AIDAGONE"}
@@ -192,7 +192,7 @@ func TestFunctionsElsewhere(t *testing.T) {
 	t.Parallel()
 	other := servertest.Start(t, nil)
 	if _, err := lambda.NewFromConfig(other.AWS(t)).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
-		FunctionName: aws.String("far"), Runtime: pythonRuntime(t), Role: newRole(t, other, "far", "lambda.amazonaws.com", ""),
+		FunctionName: aws.String("far"), Runtime: pythonRuntime(t), Role: newRole(t, other, "far", "lambda.amazonaws.com"),
 		Handler: aws.String("m.handler"), Code: pythonCode(t, "def handler(e, c): return [e, c.function_name]\n"),
 	}); err != nil {
 		t.Fatal(err)
@@ -211,7 +211,7 @@ func TestFunctionsElsewhere(t *testing.T) {
 	if err != nil || string(res.Payload) != `[1, "far"]` || res.Version != "$LATEST" || len(res.LogTail) == 0 {
 		t.Errorf("%+v, %v", res, err)
 	}
-	_, err = g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: far, By: invoke.Authority{Credentials: *newRole(t, g, "no", "apigateway.amazonaws.com", "")}})
+	_, err = g.Server.Invoker().Invoke(t.Context(), &invoke.Call{Function: far, By: invoke.Authority{Credentials: *newRole(t, g, "no", "apigateway.amazonaws.com")}})
 	if e, _ := errors.AsType[*invoke.Error](err); e == nil || e.Kind != invoke.NotPermitted {
 		t.Errorf("by a role that may not: %v", err)
 	}

@@ -63,7 +63,7 @@ func TestLambdaStreams(t *testing.T) {
 	}
 	c := lambda.NewFromConfig(g.AWS(t))
 	if _, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
-		FunctionName: aws.String("st"), Runtime: lambdatypes.RuntimeProvidedal2023, Role: newRole(t, g, "st", "lambda.amazonaws.com", ""),
+		FunctionName: aws.String("st"), Runtime: lambdatypes.RuntimeProvidedal2023, Role: newRole(t, g, "st", "lambda.amazonaws.com"),
 		Handler: aws.String("x"), Timeout: aws.Int32(20), Code: &lambdatypes.FunctionCode{ZipFile: b.Bytes()},
 	}); err != nil {
 		t.Fatal(err)

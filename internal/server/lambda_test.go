@@ -28,7 +28,7 @@ func newFunction(t *testing.T, g *servertest.Gatehouse, name, source string) *la
 	t.Helper()
 	c := lambda.NewFromConfig(g.AWS(t))
 	if _, err := c.CreateFunction(t.Context(), &lambda.CreateFunctionInput{
-		FunctionName: aws.String(name), Runtime: pythonRuntime(t), Role: newRole(t, g, "role-of-"+name, "lambda.amazonaws.com", ""),
+		FunctionName: aws.String(name), Runtime: pythonRuntime(t), Role: newRole(t, g, "role-of-"+name, "lambda.amazonaws.com"),
 		Handler: aws.String("m.handler"), Timeout: aws.Int32(20), Code: pythonCode(t, source),
 	}); err != nil {
 		t.Fatal(err)
@@ -292,7 +292,7 @@ def handler(event, context):
 	eventually(t, logClient(t, g), cloudwatchlogs.FilterLogEventsInput{LogGroupName: aws.String("/aws/lambda/mapped"), FilterPattern: aws.String(`"waited ` + header.Get("x-amzn-RequestId") + `"`)}, 1)
 	// A role that may not call the function cannot, whoever else may.
 	permit(t, c, "mapped", "api", a.source("*"))
-	weak := newRole(t, g, "weak", "apigateway.amazonaws.com", "")
+	weak := newRole(t, g, "weak", "apigateway.amazonaws.com")
 	if _, err := a.c.UpdateIntegration(t.Context(), &apigateway.UpdateIntegrationInput{RestApiId: a.id, ResourceId: r, HttpMethod: aws.String("POST"),
 		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/credentials"), Value: weak}}}); err != nil {
 		t.Fatal(err)

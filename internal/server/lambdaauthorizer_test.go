@@ -25,7 +25,7 @@ import (
 func pythonFunction(t *testing.T, g *servertest.Gatehouse, name, source string) string {
 	t.Helper()
 	fn, err := lambda.NewFromConfig(g.AWS(t)).CreateFunction(t.Context(), &lambda.CreateFunctionInput{
-		FunctionName: &name, Runtime: pythonRuntime(t), Role: newRole(t, g, name, "lambda.amazonaws.com", ""),
+		FunctionName: &name, Runtime: pythonRuntime(t), Role: newRole(t, g, name, "lambda.amazonaws.com"),
 		Handler: aws.String("m.handler"), Timeout: aws.Int32(20), Code: pythonCode(t, source),
 	})
 	if err != nil {

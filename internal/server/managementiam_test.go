@@ -1,12 +1,15 @@
 package server_test
 
 import (
+	"errors"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"gatehouse/internal/server/servertest"
 )
@@ -50,5 +53,34 @@ func TestPrivateDomainNameTags(t *testing.T) {
 	}
 	if _, err := c.UntagResource(t.Context(), &apigateway.UntagResourceInput{ResourceArn: d.DomainNameArn, TagKeys: []string{"team"}}); err == nil {
 		t.Error("the tag denies everything, and is taken away")
+	}
+}
+
+// Who may not list a bucket is not told what is missing in it, by whatever operation.
+func TestMissingObjectsAreConcealed(t *testing.T) {
+	g := servertest.Start(t, nil)
+	path := func(o *s3.Options) { o.UsePathStyle = true }
+	root := s3.NewFromConfig(g.AWS(t), path)
+	const bucket = "shelf"
+	if _, err := root.CreateBucket(t.Context(), &s3.CreateBucketInput{Bucket: aws.String(bucket)}); err != nil {
+		t.Fatal(err)
+	}
+	read := `{"Effect":"Allow","Action":["s3:GetObject","s3:PutObject","s3:GetObjectVersion"],"Resource":"arn:aws:s3:::shelf/*"}`
+	list := `{"Effect":"Allow","Action":"s3:ListBucket","Resource":"arn:aws:s3:::shelf"}`
+	for _, c := range []struct {
+		name       string
+		statements []string
+		status     int
+	}{{"reader", []string{read}, 403}, {"lister", []string{read, list}, 404}} {
+		user := s3.NewFromConfig(g.AWSWith(userWithStatements(t, g, c.name, c.statements...)), path)
+		_, get := user.GetObject(t.Context(), &s3.GetObjectInput{Bucket: aws.String(bucket), Key: aws.String("nothing")})
+		_, head := user.HeadObject(t.Context(), &s3.HeadObjectInput{Bucket: aws.String(bucket), Key: aws.String("nothing")})
+		_, copied := user.CopyObject(t.Context(), &s3.CopyObjectInput{Bucket: aws.String(bucket), Key: aws.String("copy"), CopySource: aws.String(bucket + "/nothing")})
+		for what, err := range map[string]error{"GetObject": get, "HeadObject": head, "CopyObject": copied} {
+			var answer *awshttp.ResponseError
+			if !errors.As(err, &answer) || answer.HTTPStatusCode() != c.status {
+				t.Errorf("%s by %s: %v, want %d", what, c.name, err, c.status)
+			}
+		}
 	}
 }
