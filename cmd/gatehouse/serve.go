@@ -64,8 +64,8 @@ func tune(c *config.Config) {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(400)
 	}
-	if c.Limits.Memory > 0 {
-		debug.SetMemoryLimit(c.Limits.Memory)
+	if limit := c.MemoryLimit(); limit > 0 && (c.Limits.Memory > 0 || os.Getenv("GOMEMLIMIT") == "") {
+		debug.SetMemoryLimit(limit)
 	}
 }
 

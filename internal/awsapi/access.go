@@ -17,6 +17,11 @@ type Authenticator interface {
 	// bucket policies may allow it, and an error for the others. Errors are
 	// *awserr.Error in the service's words; any other is an internal failure.
 	Authenticate(r *http.Request, service string) (Authentication, error)
+
+	// Expect judges r before its body is read, by all but the signature: the key that it
+	// claims is known, its time is now. It is asked before a large body is taken into memory.
+	// The error is that of Authenticate.
+	Expect(r *http.Request, service string) error
 }
 
 // An Authentication is the outcome of a verified request.

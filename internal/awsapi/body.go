@@ -52,9 +52,35 @@ func (x *exchange) readBody() error {
 	if x.scope == "s3" {
 		return nil
 	}
-	_, err := x.peekBody(x.limit())
+	limit := x.limit()
+	if x.r.ContentLength >= 0 && x.r.ContentLength <= mebi || limit <= mebi {
+		_, err := x.peekBody(limit)
+		return err
+	}
+	if x.r.ContentLength > limit {
+		return x.tooLarge(limit)
+	}
+	if err := x.server.config.Authenticator.Expect(x.r, x.scope); err != nil {
+		return err
+	}
+	if x.r.ContentLength > 0 {
+		limit = x.r.ContentLength
+	}
+	if x.server.held.Add(limit) > maxHeld {
+		x.server.held.Add(-limit)
+		return awserr.New("ServiceUnavailableException", http.StatusServiceUnavailable, "Too many large requests are under way. Please try again.")
+	}
+	x.held = limit
+	_, err := x.peekBody(limit)
 	return err
 }
+
+// maxHeld bounds the large bodies that are in memory together, in bytes as sent. While a call
+// runs it takes a few times as much.
+const maxHeld = 512 * mebi
+
+// release gives back what the call's body held.
+func (x *exchange) release() { x.server.held.Add(-x.held) }
 
 // peekBody returns the whole body and leaves it to be read again.
 func (x *exchange) peekBody(limit int64) ([]byte, error) {

@@ -34,6 +34,7 @@ type exchange struct {
 	request *wire.Request
 	call    *Call
 	ids     wire.IDs
+	held    int64 // of Server.held
 }
 
 func (s *Server) newExchange(w http.ResponseWriter, r *http.Request) *exchange {

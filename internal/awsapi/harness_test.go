@@ -26,6 +26,7 @@ type fixture struct {
 	mu       sync.Mutex
 	accesses []awsapi.Access
 	refuse   error                  // what Authorize answers
+	expect   error                  // what Expect answers
 	replace  func([]byte) io.Reader // the body that Authenticate puts in place of S3's
 	length   int64                  // of that body
 	log      bytes.Buffer
@@ -70,6 +71,8 @@ func (f *fixture) Authenticate(r *http.Request, service string) (awsapi.Authenti
 	}
 	return a, nil
 }
+
+func (f *fixture) Expect(*http.Request, string) error { return f.expect }
 
 func (f *fixture) Authorize(_ context.Context, a awsapi.Access) error {
 	f.mu.Lock()

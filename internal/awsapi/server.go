@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"gatehouse/internal/awsapi/awserr"
@@ -37,6 +38,7 @@ type Config struct {
 type Server struct {
 	config   Config
 	services []*service
+	held     atomic.Int64 // bytes of large bodies in memory
 }
 
 // A codec is a protocol: it reads inputs and writes answers.
@@ -93,6 +95,7 @@ func isREST(s *schema.Service) bool {
 // ServeHTTP answers one call.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := s.newExchange(w, r)
+	defer x.release()
 	defer x.catch()
 	if err := x.run(r.Context()); err != nil {
 		x.refuse(err)

@@ -199,6 +199,7 @@ func isWebURL(s string) bool {
 func (p *problems) limits(l Limits) {
 	p.want(l.Connections > 0, "limits.connections", l.Connections, "1 or more")
 	p.want(l.Memory >= 0, "limits.memory", l.Memory, "0 or more bytes")
+	p.want(l.BodyMemory >= 0, "limits.body-memory", l.BodyMemory, "0 or more bytes")
 	p.want(l.CacheMemory >= 0, "limits.cache-memory", l.CacheMemory, "0 or more bytes")
 	for _, t := range []struct {
 		name     string

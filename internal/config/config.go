@@ -341,7 +341,14 @@ type Limits struct {
 	// Default: 512 MiB.
 	CacheMemory int64 `yaml:"cache-memory"`
 
-	// Memory is the soft limit of the process, as GOMEMLIMIT, in bytes. Default: none.
+	// BodyMemory is how many bytes of bodies the data ports hold in memory together, beyond
+	// 64 KiB of each request and answer; what passes through unchanged (HTTP_PROXY, streams)
+	// does not count. A request that needs more is answered 503. Default: an eighth of
+	// limits.memory.
+	BodyMemory int64 `yaml:"body-memory"`
+
+	// Memory is the soft limit of the process, as GOMEMLIMIT, in bytes. Default: three quarters
+	// of the memory of the machine, or of the control group that the process is in.
 	Memory int64 `yaml:"memory"`
 }
 
@@ -402,6 +409,22 @@ func Defaults() *Config {
 		},
 		Log: Log{Level: "info", Format: "text"},
 	}
+}
+
+// MemoryLimit is limits.memory or its default; 0 when how much memory there is cannot be told.
+func (c *Config) MemoryLimit() int64 {
+	if c.Limits.Memory > 0 {
+		return c.Limits.Memory
+	}
+	return machineMemory("/") / 4 * 3
+}
+
+// BodyMemory is limits.body-memory or its default; 0, no bound, when it cannot be told.
+func (c *Config) BodyMemory() int64 {
+	if c.Limits.BodyMemory > 0 {
+		return c.Limits.BodyMemory
+	}
+	return c.MemoryLimit() / 8
 }
 
 // Networks parses a list of networks that Check has accepted.

@@ -58,6 +58,8 @@ type exchange struct {
 	log    *executionLog // nil when the method writes none
 
 	bodyRead bool
+	held     int64 // of Gateway.Memory
+	claims   struct{ request, received, answer claim }
 	up       upstream.Request
 	answer   upstream.Response
 	open     bool // answer must be closed
@@ -131,6 +133,9 @@ func (x *exchange) run(ctx context.Context) {
 	if err == nil {
 		err = x.fulfil(ctx) // cache, or integration request, call, integration response
 	}
+	if err == nil && !x.res.lent {
+		err = x.claim(&x.claims.answer, len(x.res.body)) // a slow client may take its time
+	}
 	if err != nil {
 		x.refuse(err)
 	}
@@ -160,6 +165,7 @@ func (x *exchange) end() {
 	if s := x.streamed.fn; s != nil {
 		s.close()
 	}
+	x.g.Memory.give(x.held)
 	x.unpeek()
 	x.undecode()
 	buffers, body := x.buffers, x.res.own()

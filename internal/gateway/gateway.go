@@ -56,6 +56,9 @@ type Gateway struct {
 	// Clients is told of each request that a trusted client certificate came with; may be nil.
 	Clients Clients
 
+	// Memory bounds what bodies hold in memory together.
+	Memory Memory
+
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 

@@ -420,6 +420,9 @@ func (x *exchange) readAnswer() ([]byte, error) {
 		if len(b)+len(chunk) > maxBody {
 			return nil, answerTooLarge(max(int64(len(b)+len(chunk)), x.answer.Length))
 		}
+		if err := x.claim(&x.claims.received, len(b)+len(chunk)); err != nil {
+			return nil, err
+		}
 		b = append(b, chunk...)
 		if x.log != nil {
 			x.logChunk(chunk)

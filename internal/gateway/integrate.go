@@ -89,12 +89,12 @@ func (x *exchange) readBody() ([]byte, error) {
 	}
 	x.bodyRead = true
 	b := x.body[:0]
-	if n := x.req.ContentLength; n > 0 && n <= maxBody && int64(cap(b)) < n {
-		b = make([]byte, 0, n)
-	}
 	for {
 		if len(b) == cap(b) {
-			b = append(b, 0)[:len(b)]
+			var err error
+			if b, err = x.grow(b, x.req.ContentLength); err != nil {
+				return nil, err
+			}
 		}
 		n, err := x.req.Body.Read(b[len(b):cap(b)])
 		b = b[:len(b)+n]

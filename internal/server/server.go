@@ -204,6 +204,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
+	s.gateway.Memory.Limit = s.config.BodyMemory()
 	if s.config.Quotas == "aws" {
 		s.gateway.StreamRate = streamRate
 	}

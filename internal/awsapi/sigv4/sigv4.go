@@ -139,6 +139,23 @@ func (v *Verifier) Verify(ctx context.Context, svc *Service, r *Request) (*Resul
 	return res, nil
 }
 
+// Expect checks what can be checked of r without its body, whose hash the signature covers: that
+// it claims a key that is known, the service, and a time that is now. It proves nothing. A
+// refusal is the *Error that Verify would give.
+func (v *Verifier) Expect(ctx context.Context, svc *Service, r *Request) error {
+	var res Result
+	if err := res.Claim.parse(r, svc.Family); err != nil {
+		return err
+	}
+	if err := v.checkClaim(svc, r, &res.Claim); err != nil {
+		return err
+	}
+	if err := v.lookup(ctx, svc.Family, &res); err != nil {
+		return err
+	}
+	return nil
+}
+
 // checkClaim checks all that needs no key: scope, clock, coverage of headers.
 func (v *Verifier) checkClaim(svc *Service, r *Request, c *Claim) *Error {
 	f := svc.Family

@@ -77,6 +77,14 @@ func (s *Service) Authenticate(r *http.Request, service string) (awsapi.Authenti
 	}, nil
 }
 
+// Expect implements awsapi.Authenticator.
+func (s *Service) Expect(r *http.Request, service string) error {
+	if err := s.verifier.Expect(r.Context(), s.signing(service), sigv4.FromHTTP(r)); err != nil {
+		return translate(err)
+	}
+	return nil
+}
+
 // IdentityOf is a principal as management calls know it, without the access key.
 func IdentityOf(p *sigv4.Principal) awsapi.Identity {
 	return awsapi.Identity{
