@@ -52,7 +52,8 @@ func statusOf(t *testing.T, conn net.Conn) int {
 func TestFramingHidesNothingFromTheWebACL(t *testing.T) {
 	t.Parallel()
 	g := servertest.Start(t, nil)
-	a := filter(t, g, blockOn("body", 1, "evil", inBody), blockOn("header", 2, "evil", &types.FieldToMatch{SingleHeader: &types.SingleHeader{Name: aws.String("x-a")}}), blockOn("query", 3, "evil", inQuery))
+	a := filter(t, g, blockOn("body", 1, "evil", inBody), blockOn("header", 2, "evil", &types.FieldToMatch{SingleHeader: &types.SingleHeader{Name: aws.String("x-a")}}), blockOn("query", 3, "evil", inQuery),
+		blockOn("cookie", 4, "a=1; b=evil", &types.FieldToMatch{SingleHeader: &types.SingleHeader{Name: aws.String("cookie")}}))
 	head := func(more string) string { return "POST /prod/hello HTTP/1.1\r\nHost: " + a.host() + "\r\n" + more }
 	chunked := func(text string) string {
 		var b strings.Builder
@@ -107,6 +108,16 @@ func TestFramingHidesNothingFromTheWebACL(t *testing.T) {
 	resp.Body.Close()
 	if resp.ProtoMajor != 2 || resp.StatusCode != 403 {
 		t.Errorf("HTTP/%d: %d, want 403 by HTTP/2", resp.ProtoMajor, resp.StatusCode)
+	}
+	// Cookies come one by one there; rules see one line (RFC 9113 section 8.2.3).
+	req, _ = http.NewRequest("GET", "https://"+a.host()+"/prod/hello", nil)
+	req.Header.Set("Cookie", "a=1; b=evil")
+	if resp, err = h2.Do(req); err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.ProtoMajor != 2 || resp.StatusCode != 403 {
+		t.Errorf("cookies by HTTP/%d: %d, want 403 by HTTP/2", resp.ProtoMajor, resp.StatusCode)
 	}
 }
 

@@ -252,6 +252,9 @@ func TestSets(t *testing.T) {
 	patterns := must[*sdk.CreateRegexPatternSetOutput](t)(s.CreateRegexPatternSet(t.Context(), &sdk.CreateRegexPatternSetInput{Name: aws.String("p"), Scope: regional, RegularExpressionList: []types.Regex{{RegexString: aws.String("a+")}}})).Summary
 	next := must[*sdk.UpdateRegexPatternSetOutput](t)(s.UpdateRegexPatternSet(t.Context(), &sdk.UpdateRegexPatternSetInput{Name: patterns.Name, Id: patterns.Id, Scope: regional, LockToken: patterns.LockToken,
 		RegularExpressionList: []types.Regex{{RegexString: aws.String("b+")}, {RegexString: aws.String("c")}}}))
+	_, err := s.UpdateRegexPatternSet(t.Context(), &sdk.UpdateRegexPatternSetInput{Name: patterns.Name, Id: patterns.Id, Scope: regional, LockToken: next.NextLockToken,
+		RegularExpressionList: []types.Regex{{RegexString: aws.String("a")}, {RegexString: aws.String("a")}}})
+	wantCode(t, err, "WAFInvalidParameterException")
 	list := must[*sdk.GetRegexPatternSetOutput](t)(s.GetRegexPatternSet(t.Context(), &sdk.GetRegexPatternSetInput{Name: patterns.Name, Id: patterns.Id, Scope: regional})).RegexPatternSet.RegularExpressionList
 	if len(list) != 2 || *list[0].RegexString != "b+" {
 		t.Errorf("patterns %v", list)
@@ -282,8 +285,40 @@ func TestLists(t *testing.T) {
 	if got := strings.Join(names, " "); got != "acl0 acl1 acl2 acl3 acl4" {
 		t.Errorf("listed %s", got)
 	}
-	_, err := s.ListWebACLs(t.Context(), &sdk.ListWebACLsInput{Scope: regional, NextMarker: aws.String("nonsense")})
-	wantCode(t, err, "WAFInvalidParameterException")
+	// A marker that no answer gave out is refused with all that the exception has, by every list.
+	bad := aws.String("nonsense")
+	acl := must[*sdk.ListWebACLsOutput](t)(s.ListWebACLs(t.Context(), &sdk.ListWebACLsInput{Scope: regional})).WebACLs[0]
+	for name, list := range map[string]func() error{
+		"web ACLs": func() error {
+			_, err := s.ListWebACLs(t.Context(), &sdk.ListWebACLsInput{Scope: regional, NextMarker: bad})
+			return err
+		},
+		"rule groups": func() error {
+			_, err := s.ListRuleGroups(t.Context(), &sdk.ListRuleGroupsInput{Scope: regional, NextMarker: bad})
+			return err
+		},
+		"keys": func() error {
+			_, err := s.ListAPIKeys(t.Context(), &sdk.ListAPIKeysInput{Scope: regional, NextMarker: bad})
+			return err
+		},
+		"managed groups": func() error {
+			_, err := s.ListAvailableManagedRuleGroups(t.Context(), &sdk.ListAvailableManagedRuleGroupsInput{Scope: regional, NextMarker: bad})
+			return err
+		},
+		"tags": func() error {
+			_, err := s.ListTagsForResource(t.Context(), &sdk.ListTagsForResourceInput{ResourceARN: acl.ARN, NextMarker: bad})
+			return err
+		},
+		"logging": func() error {
+			_, err := s.ListLoggingConfigurations(t.Context(), &sdk.ListLoggingConfigurationsInput{Scope: regional, NextMarker: bad})
+			return err
+		},
+	} {
+		e, ok := errors.AsType[*types.WAFInvalidParameterException](list())
+		if !ok || e.Field != types.ParameterExceptionFieldEntityLimit || aws.ToString(e.Parameter) != *bad || !strings.HasPrefix(e.ErrorMessage(), "Error reason: "+aws.ToString(e.Reason)) {
+			t.Errorf("%s: %+v", name, e)
+		}
+	}
 }
 
 func TestRuleGroup(t *testing.T) {

@@ -219,6 +219,38 @@ func TestQuotedCookies(t *testing.T) {
 	}
 }
 
+// coded is a body that was sent otherwise than it is read.
+type coded struct {
+	bodyText
+	sent string
+}
+
+func (c coded) Sent(limit int) ([]byte, error) { return []byte(c.sent)[:min(len(c.sent), limit)], nil }
+
+// TestCodedBodies holds that rules see a body as it was sent beside what it becomes: whole in
+// rules on the body, what is legible of it in managed groups.
+func TestCodedBodies(t *testing.T) {
+	r := request("/", "Content-Type: application/x-www-form-urlencoded")
+	r.Body = coded{"a=good", "\x1f\x8b\x00q=union select 2&b=c\x00\x01short\x02&tail=union all"}
+	field := `{"Body":{"OversizeHandling":"CONTINUE"}}`
+	for text, want := range map[string]bool{"good": true, "union select": true, "absent": false} {
+		if got := matches(t, byteMatchJSON("CONTAINS", text, field, "NONE"), r); got != want {
+			t.Errorf("%q in the body: %t, want %t", text, got, want)
+		}
+	}
+	x := &evaluation{acl: &ACL{bodyLimit: 16384}, req: r}
+	var got nodeState
+	x.bodyValues(&got)
+	for _, want := range []string{"good", "union select 2", "c", "union all"} {
+		if !slices.Contains(got.values, want) {
+			t.Errorf("%q is not among %q", want, got.values)
+		}
+	}
+	if slices.Contains(got.values, "short") {
+		t.Errorf("%q: what comes about by chance is among them", got.values)
+	}
+}
+
 // latin1 writes one byte for each character.
 func latin1(s string) (b []byte) {
 	for _, r := range s {

@@ -65,7 +65,13 @@ func (n *naive) true(s *Statement) bool {
 		})
 	case s.RegexMatch != nil:
 		re := regexp.MustCompile(s.RegexMatch.RegexString)
-		return slices.ContainsFunc(n.values(s.RegexMatch.FieldToMatch, s.RegexMatch.TextTransformations), re.MatchString)
+		return slices.ContainsFunc(n.values(s.RegexMatch.FieldToMatch, s.RegexMatch.TextTransformations), func(v string) bool {
+			var wide []rune // patterns see bytes
+			for i := range len(v) {
+				wide = append(wide, rune(v[i]))
+			}
+			return re.MatchString(string(wide))
+		})
 	}
 	b := s.ByteMatch
 	return slices.ContainsFunc(n.values(b.FieldToMatch, b.TextTransformations), func(v string) bool {
@@ -97,6 +103,39 @@ func (n *naive) values(f *FieldToMatch, ts []TextTransformation) []string {
 		for _, h := range n.r.Header {
 			if strings.EqualFold(h.Name, f.SingleHeader.Name) {
 				vs = append(vs, h.Value)
+			}
+		}
+	case f.Method != nil:
+		vs = []string{n.r.Method}
+	case f.Headers != nil:
+		for _, h := range n.r.Header {
+			if wantsName(f.Headers, h.Name, strings.EqualFold) {
+				vs = appendScope(vs, f.Headers.MatchScope, h.Name, h.Value)
+			}
+		}
+	case f.Cookies != nil:
+		for _, h := range n.r.Header {
+			if h.Name != "Cookie" {
+				continue
+			}
+			for _, pair := range strings.Split(h.Value, ";") {
+				name, value, _ := strings.Cut(strings.Trim(pair, " "), "=")
+				if name+value != "" && wantsName(f.Cookies, name, func(a, b string) bool { return a == b }) {
+					vs = appendScope(vs, f.Cookies.MatchScope, name, value)
+				}
+			}
+		}
+	case f.HeaderOrder != nil:
+		var names []string
+		for _, h := range n.r.Header {
+			names = append(names, strings.ToLower(h.Name))
+		}
+		vs = []string{strings.Join(names, ":")}
+	case f.SingleQueryArgument != nil:
+		for _, pair := range strings.Split(n.r.Query, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			if name == f.SingleQueryArgument.Name {
+				vs = append(vs, value)
 			}
 		}
 	case f.AllQueryArguments != nil:
@@ -132,6 +171,24 @@ func (n *naive) values(f *FieldToMatch, ts []TextTransformation) []string {
 	return vs
 }
 
+func wantsName(m *MapField, name string, equal func(a, b string) bool) bool {
+	p := m.MatchPattern
+	in := func(list []string) bool {
+		return slices.ContainsFunc(list, func(want string) bool { return equal(want, name) })
+	}
+	return p.All != nil || in(append(p.IncludedHeaders, p.IncludedCookies...)) || len(p.ExcludedHeaders)+len(p.ExcludedCookies) > 0 && !in(append(p.ExcludedHeaders, p.ExcludedCookies...))
+}
+
+func appendScope(vs []string, scope, name, value string) []string {
+	switch scope {
+	case "KEY":
+		return append(vs, name)
+	case "VALUE":
+		return append(vs, value)
+	}
+	return append(vs, name, value)
+}
+
 // A dice makes random rules and requests out of few pieces, so that matches are common.
 type dice struct{ *rand.Rand }
 
@@ -149,8 +206,14 @@ func (d dice) text() string {
 
 func (d dice) field() *FieldToMatch {
 	return pick(d, []*FieldToMatch{{UriPath: &Empty{}}, {QueryString: &Empty{}}, {Body: &BodyField{OversizeHandling: "CONTINUE"}}, {AllQueryArguments: &Empty{}},
-		{SingleHeader: &NamedField{"X-One"}}, {SingleHeader: &NamedField{"x-two"}},
+		{SingleHeader: &NamedField{"X-One"}}, {SingleHeader: &NamedField{"x-two"}}, {Method: &Empty{}}, {HeaderOrder: &BodyField{OversizeHandling: "CONTINUE"}}, {SingleQueryArgument: &NamedField{"q"}},
+		{Headers: d.mapField(&MapPattern{IncludedHeaders: []string{"x-one", "Other"}}, &MapPattern{ExcludedHeaders: []string{"X-ONE"}})},
+		{Cookies: d.mapField(&MapPattern{IncludedCookies: []string{"c"}}, &MapPattern{ExcludedCookies: []string{"C", "ab"}})},
 		{JsonBody: &JSONField{MatchScope: "VALUE", MatchPattern: &JSONPattern{All: &Empty{}}, OversizeHandling: "CONTINUE", InvalidFallbackBehavior: "NO_MATCH"}}})
+}
+
+func (d dice) mapField(patterns ...*MapPattern) *MapField {
+	return &MapField{MatchPattern: pick(d, append(patterns, &MapPattern{All: &Empty{}})), MatchScope: pick(d, []string{"ALL", "KEY", "VALUE"}), OversizeHandling: "CONTINUE"}
 }
 
 func (d dice) chain() []TextTransformation {
@@ -206,6 +269,9 @@ func (d dice) request() (*Request, string) {
 	r := &Request{Method: "POST", Path: "/" + d.text(), Query: "p=" + d.text() + "&q=" + d.text(), ClientIP: netip.MustParseAddr(pick(d, []string{"192.0.2.1", "198.51.100.1"}))}
 	for range d.IntN(3) {
 		r.Header = append(r.Header, Header{pick(d, []string{"X-One", "X-Two", "Other"}), d.text()})
+	}
+	if d.IntN(2) == 0 {
+		r.Header = append(r.Header, Header{"Cookie", "c=" + d.text() + "; C=" + d.text() + ";" + d.text()})
 	}
 	body := d.text()
 	if d.IntN(2) == 0 {

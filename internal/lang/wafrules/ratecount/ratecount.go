@@ -189,9 +189,12 @@ func (c *counter) find(hash uint64, step int64) *entry {
 		c.sets = make([]set, minSets)
 	}
 	s := c.place(hash)
-	weakest := &s[0]
-	for i := range s {
-		e := &s[i]
+	// Among equals goes the first that is looked at. Where looking begins differs from key to
+	// key, else each new key would drive out the one before it, and nobody be counted twice.
+	begin := int(hash >> 8 & 0xffff)
+	weakest := &s[begin%ways]
+	for i := range ways {
+		e := &s[(begin+i)%ways]
 		if e.hash == hash {
 			e.advance(step)
 			return e

@@ -168,3 +168,32 @@ func BenchmarkAdd(b *testing.B) {
 		c.Add(key, netip.Addr{}, start)
 	}
 }
+
+// TestSprayingDoesNotStarveNewSenders holds that who begins to send while addresses are sprayed
+// is soon counted: among keys that are equally weak, it is not always the latest that goes.
+func TestSprayingDoesNotStarveNewSenders(t *testing.T) {
+	const senders, limit = 40, 10
+	c := NewStore().Counter(wafrules.RateRule{ID: "r", Limit: limit, Window: time.Minute})
+	now := time.Unix(1_700_000_000, 0)
+	sprayed := 0
+	spray := func(n int) {
+		for range n {
+			sprayed++
+			c.Add("spray"+strconv.Itoa(sprayed), netip.Addr{}, now)
+		}
+	}
+	spray(2 * maxKeys)
+	limited := 0
+	for range limit + 25 {
+		limited = 0
+		for i := range senders {
+			if c.Add("sender"+strconv.Itoa(i), netip.Addr{}, now) {
+				limited++
+			}
+		}
+		spray(ways * maxSets) // eight new keys for each place where a sender may be
+	}
+	if limited < senders*3/4 {
+		t.Errorf("%d of %d senders are limited", limited, senders)
+	}
+}
