@@ -114,9 +114,9 @@ const handlers = `abort after animation app auxclick before begin blur bounce ca
 	seek select show staged? start storage submit suspend timeupdate toggle touch transition unhandled unload volume wait webkit wheel`
 
 // spaced writes a word with something between all its letters that browsers, or the
-// applications before them, leave out.
+// applications before them, leave out. So many different bytes are not spelled out as literals.
 func spaced(word string) string {
-	return strings.Join(strings.Split(word, ""), `[\s/+\x00]{1,9}`)
+	return strings.Join(strings.Split(word, ""), `[\s\v/+"'\x00\xa0]{1,9}`)
 }
 
 // spacedTags are the beginnings of elements that run scripts, letter by letter.
