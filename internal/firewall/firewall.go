@@ -58,20 +58,23 @@ func ParseARN(s string) (ARN, bool) {
 type References struct {
 	tx    *store.Tx
 	env   Environment
+	home  store.Scope // whose rules these are; what belongs to others is not found
 	cache *cache
 	// Err is the first failure of the store; what failed is reported as absent.
 	Err error
 }
 
-// NewReferences returns the References of a transaction.
-func NewReferences(tx *store.Tx, env Environment) *References {
-	return &References{tx: tx, env: env, cache: newCache()}
+// NewReferences returns the References of a transaction, for rules of an account and region.
+func NewReferences(tx *store.Tx, env Environment, home store.Scope) *References {
+	return &References{tx: tx, env: env, home: home, cache: newCache()}
 }
 
-// find loads the document that an ARN of the given kind names, nil when there is none.
-func find[T any](r *References, c store.Collection[T], arn string) *store.Item[T] {
+// find loads the document that an ARN of the given kind names, nil when there is none. own
+// returns a document's own ARN: one with the right id and another name is no reference, for
+// nobody would see that the document is in use.
+func find[T any](r *References, c store.Collection[T], arn string, own func(*T) string) *store.Item[T] {
 	a, ok := ParseARN(arn)
-	if !ok || a.Kind != c.Kind {
+	if !ok || a.Kind != c.Kind || a.Scope != r.home {
 		return nil
 	}
 	item, err := c.Item(r.tx, a.Scope, a.ID)
@@ -81,12 +84,19 @@ func find[T any](r *References, c store.Collection[T], arn string) *store.Item[T
 		}
 		return nil
 	}
+	if own(&item.Value) != arn {
+		return nil
+	}
 	return &item
 }
 
+func ipSetARN(v *model.IPSet) string                { return v.ARN }
+func patternSetARN(v *model.RegexPatternSet) string { return v.ARN }
+func ruleGroupARN(v *model.RuleGroup) string        { return v.ARN }
+
 // IPSet implements wafrules.References.
 func (r *References) IPSet(arn string) *wafrules.IPSet {
-	item := find(r, IPSets, arn)
+	item := find(r, IPSets, arn, ipSetARN)
 	if item == nil {
 		return nil
 	}
@@ -95,7 +105,7 @@ func (r *References) IPSet(arn string) *wafrules.IPSet {
 
 // RegexPatternSet implements wafrules.References.
 func (r *References) RegexPatternSet(arn string) *wafrules.RegexPatternSet {
-	item := find(r, RegexPatternSets, arn)
+	item := find(r, RegexPatternSets, arn, patternSetARN)
 	if item == nil {
 		return nil
 	}
@@ -107,7 +117,7 @@ func (r *References) RegexPatternSet(arn string) *wafrules.RegexPatternSet {
 // RuleGroup implements wafrules.References. A group is compiled anew when a set that it
 // refers to has changed.
 func (r *References) RuleGroup(arn string) *wafrules.Group {
-	item := find(r, RuleGroups, arn)
+	item := find(r, RuleGroups, arn, ruleGroupARN)
 	if item == nil {
 		return nil
 	}
@@ -126,10 +136,10 @@ func (r *References) RuleGroup(arn string) *wafrules.Group {
 }
 
 func (r *References) revision(arn string) int64 {
-	if item := find(r, IPSets, arn); item != nil {
+	if item := find(r, IPSets, arn, ipSetARN); item != nil {
 		return item.Revision
 	}
-	if item := find(r, RegexPatternSets, arn); item != nil {
+	if item := find(r, RegexPatternSets, arn, patternSetARN); item != nil {
 		return item.Revision
 	}
 	return 0
@@ -304,7 +314,7 @@ func (c *Compiler) compile(tx *store.Tx, arn string, parse func(stored json.RawM
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", arn, err)
 	}
-	refs := &References{tx: tx, env: c.env, cache: c.cache}
+	refs := &References{tx: tx, env: c.env, home: a.Scope, cache: c.cache}
 	compiled, err := validated(definition, wafrules.Identity{ARN: arn, Account: a.Scope.Account, Name: acl.Name},
 		wafrules.Environment{References: refs, Geography: c.env.Geography, Counters: counters})
 	if refs.Err != nil {

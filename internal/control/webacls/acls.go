@@ -9,6 +9,7 @@ import (
 
 	"gatehouse/internal/awsapi"
 	"gatehouse/internal/awsapi/gen/wafv2"
+	"gatehouse/internal/control/operation"
 	"gatehouse/internal/control/opt"
 	"gatehouse/internal/firewall"
 	"gatehouse/internal/lang/wafrules"
@@ -17,7 +18,7 @@ import (
 )
 
 // setACL fills a web ACL from what a caller sent, after checking all of it.
-func (s *WebACLs) setACL(tx *store.Tx, acl *model.WebACL, in *wafv2.WebACL) error {
+func (s *WebACLs) setACL(ctx context.Context, tx *store.Tx, acl *model.WebACL, in *wafv2.WebACL) error {
 	acl.Description = opt.Value(in.Description)
 	extra := &wafv2.WebACL{DataProtectionConfig: in.DataProtectionConfig, OnSourceDDoSProtectionConfig: in.OnSourceDDoSProtectionConfig, ApplicationConfig: in.ApplicationConfig}
 	if err := checkProtection(in.DataProtectionConfig); err != nil {
@@ -30,7 +31,7 @@ func (s *WebACLs) setACL(tx *store.Tx, acl *model.WebACL, in *wafv2.WebACL) erro
 	if err != nil {
 		return invalid(msgUnsupported, "WEB_ACL", err.Error())
 	}
-	checks, refs := s.checks(tx, acl.Tags)
+	checks, refs := s.checks(ctx, tx, acl.Tags)
 	if acl.Capacity, err = wafrules.ValidateWebACL(parsed, checks); err != nil {
 		return err
 	}
@@ -48,7 +49,7 @@ func (s *WebACLs) CreateWebACL(ctx context.Context, in *wafv2.CreateWebACLInput)
 			return nil, err
 		}
 		acl := model.WebACL{FirewallItem: item}
-		if err := s.setACL(tx, &acl, &wafv2.WebACL{Description: in.Description, DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
+		if err := s.setACL(ctx, tx, &acl, &wafv2.WebACL{Description: in.Description, DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
 			DataProtectionConfig: in.DataProtectionConfig, CustomResponseBodies: in.CustomResponseBodies, CaptchaConfig: in.CaptchaConfig,
 			ChallengeConfig: in.ChallengeConfig, TokenDomains: in.TokenDomains, AssociationConfig: in.AssociationConfig,
 			OnSourceDDoSProtectionConfig: in.OnSourceDDoSProtectionConfig, ApplicationConfig: in.ApplicationConfig}); err != nil {
@@ -76,7 +77,7 @@ func (s *WebACLs) UpdateWebACL(ctx context.Context, in *wafv2.UpdateWebACLInput)
 		if err != nil {
 			return nil, err
 		}
-		if err := s.setACL(tx, &v.Value, &wafv2.WebACL{Description: in.Description, DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
+		if err := s.setACL(ctx, tx, &v.Value, &wafv2.WebACL{Description: in.Description, DefaultAction: in.DefaultAction, Rules: in.Rules, VisibilityConfig: in.VisibilityConfig,
 			DataProtectionConfig: in.DataProtectionConfig, CustomResponseBodies: in.CustomResponseBodies, CaptchaConfig: in.CaptchaConfig,
 			ChallengeConfig: in.ChallengeConfig, TokenDomains: in.TokenDomains, AssociationConfig: in.AssociationConfig,
 			OnSourceDDoSProtectionConfig: in.OnSourceDDoSProtectionConfig, ApplicationConfig: in.ApplicationConfig}); err != nil {
@@ -152,7 +153,7 @@ func (s *WebACLs) CheckCapacity(ctx context.Context, in *wafv2.CheckCapacityInpu
 		if err != nil {
 			return nil, err
 		}
-		refs := firewall.NewReferences(tx, s.Environment)
+		refs := firewall.NewReferences(tx, s.Environment, operation.Scope(ctx))
 		if err := wafrules.ValidateRules(rules, wafrules.Checks{References: refs, AllowImplicitOversize: true}); err != nil {
 			return nil, err
 		}

@@ -15,7 +15,7 @@ import (
 )
 
 // setGroup fills a rule group from what a caller sent, after checking all of it.
-func (s *WebACLs) setGroup(tx *store.Tx, group *model.RuleGroup, in *wafv2.RuleGroup) error {
+func (s *WebACLs) setGroup(ctx context.Context, tx *store.Tx, group *model.RuleGroup, in *wafv2.RuleGroup) error {
 	group.Description = opt.Value(in.Description)
 	evaluated := *in
 	evaluated.Description = nil
@@ -24,7 +24,7 @@ func (s *WebACLs) setGroup(tx *store.Tx, group *model.RuleGroup, in *wafv2.RuleG
 	if err != nil {
 		return invalid(msgUnsupported, "RULE_GROUP", err.Error())
 	}
-	checks, refs := s.checks(tx, group.Tags)
+	checks, refs := s.checks(ctx, tx, group.Tags)
 	if _, err := wafrules.ValidateRuleGroup(parsed, checks); err != nil {
 		return err
 	}
@@ -42,7 +42,7 @@ func (s *WebACLs) CreateRuleGroup(ctx context.Context, in *wafv2.CreateRuleGroup
 			return nil, err
 		}
 		group := model.RuleGroup{FirewallItem: item}
-		if err := s.setGroup(tx, &group, &wafv2.RuleGroup{Description: in.Description, Capacity: in.Capacity, Rules: in.Rules,
+		if err := s.setGroup(ctx, tx, &group, &wafv2.RuleGroup{Description: in.Description, Capacity: in.Capacity, Rules: in.Rules,
 			VisibilityConfig: in.VisibilityConfig, CustomResponseBodies: in.CustomResponseBodies}); err != nil {
 			return nil, err
 		}
@@ -72,7 +72,7 @@ func (s *WebACLs) UpdateRuleGroup(ctx context.Context, in *wafv2.UpdateRuleGroup
 		if err := fromJSON(v.Value.Definition, "RuleGroup", &before); err != nil {
 			return nil, err
 		}
-		if err := s.setGroup(tx, &v.Value, &wafv2.RuleGroup{Description: in.Description, Capacity: before.Capacity, Rules: in.Rules,
+		if err := s.setGroup(ctx, tx, &v.Value, &wafv2.RuleGroup{Description: in.Description, Capacity: before.Capacity, Rules: in.Rules,
 			VisibilityConfig: in.VisibilityConfig, CustomResponseBodies: in.CustomResponseBodies}); err != nil {
 			return nil, err
 		}
@@ -98,7 +98,7 @@ func (s *WebACLs) stillFits(ctx context.Context, tx *store.Tx, arn string) error
 		if err != nil {
 			return err
 		}
-		checks, refs := s.checks(tx, map[string]string{oversizeOptOut: "true"})
+		checks, refs := s.checks(ctx, tx, map[string]string{oversizeOptOut: "true"})
 		if _, err := wafrules.ValidateWebACL(parsed, checks); err != nil {
 			return err
 		}

@@ -143,8 +143,8 @@ func newID() string {
 }
 
 // checks is what rules are validated with in a transaction.
-func (s *WebACLs) checks(tx *store.Tx, tags map[string]string) (wafrules.Checks, *firewall.References) {
-	refs := firewall.NewReferences(tx, s.Environment)
+func (s *WebACLs) checks(ctx context.Context, tx *store.Tx, tags map[string]string) (wafrules.Checks, *firewall.References) {
+	refs := firewall.NewReferences(tx, s.Environment, operation.Scope(ctx))
 	return wafrules.Checks{References: refs, AllowImplicitOversize: tags[oversizeOptOut] == "true"}, refs
 }
 

@@ -19,6 +19,7 @@ import (
 	"gatehouse/internal/lang/wafrules"
 	"gatehouse/internal/lang/wafrules/managed"
 	"gatehouse/internal/lang/wafrules/record"
+	"gatehouse/internal/model"
 	"gatehouse/internal/store"
 )
 
@@ -263,6 +264,27 @@ func TestSets(t *testing.T) {
 	must[*sdk.DeleteIPSetOutput](t)(s.DeleteIPSet(t.Context(), &sdk.DeleteIPSetInput{Name: set.Name, Id: set.Id, Scope: regional, LockToken: got.LockToken}))
 	if n := len(must[*sdk.ListIPSetsOutput](t)(s.ListIPSets(t.Context(), &sdk.ListIPSetsInput{Scope: regional})).IPSets); n != 0 {
 		t.Errorf("%d IP sets are left", n)
+	}
+}
+
+// A reference has the name of what it refers to, else nobody sees that it is in use; and what
+// belongs to another account or region is not there.
+func TestReferencesAreExact(t *testing.T) {
+	s := serve(t)
+	set := must[*sdk.CreateIPSetOutput](t)(s.CreateIPSet(t.Context(), &sdk.CreateIPSetInput{Name: aws.String("mine"), Scope: regional, IPAddressVersion: types.IPAddressVersionIpv4, Addresses: []string{}})).Summary
+	foreign := "11111111-2222-4333-8444-555555555555"
+	arn := "arn:aws:wafv2:us-east-1:111122223333:regional/ipset/other/" + foreign
+	if _, err := s.store.Update(t.Context(), func(tx *store.Tx) error {
+		return firewall.IPSets.Put(tx, store.Scope{Account: "111122223333", Region: "us-east-1"}, foreign, model.IPSet{FirewallItem: model.FirewallItem{Name: "other", ID: foreign, ARN: arn}, Version: "IPV4"})
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, bad := range []string{strings.Replace(*set.ARN, "/mine/", "/else/", 1), strings.Replace(*set.ARN, "us-east-1", "eu-west-1", 1), arn} {
+		_, err := s.CheckCapacity(t.Context(), &sdk.CheckCapacityInput{Scope: regional, Rules: []types.Rule{rule("r", 0, &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: &bad}})}})
+		wantCode(t, err, "WAFNonexistentItemException")
+		_, err = s.CreateWebACL(t.Context(), &sdk.CreateWebACLInput{Name: aws.String("acl"), Scope: regional, DefaultAction: allow, VisibilityConfig: visibility("acl"),
+			Rules: []types.Rule{rule("r", 0, &types.Statement{IPSetReferenceStatement: &types.IPSetReferenceStatement{ARN: &bad}})}})
+		wantCode(t, err, "WAFNonexistentItemException")
 	}
 }
 
