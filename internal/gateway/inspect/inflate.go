@@ -29,9 +29,9 @@ func (f *inflated) Sent(limit int) ([]byte, error) {
 // megabytes of memory. Nobody waits for a client in it.
 var decoding = make(chan struct{}, max(2, runtime.GOMAXPROCS(0)))
 
-// Peek implements wafrules.BodySource. A body that is not what it claims to be is inspected
-// as it is; of one that breaks off, what came before, as the beginning of a longer one. So
-// is a body that we cannot decode: rules decide by their OversizeHandling.
+// Peek implements wafrules.BodySource. Of a body that breaks off, what came before is
+// inspected; one that is not what it claims to be, or that we cannot decode, as it is. Both
+// count as the beginning of something longer: rules decide by their OversizeHandling.
 func (f *inflated) Peek(limit int) (prefix []byte, more bool, err error) {
 	if !readable(f.codings) {
 		prefix, _, err = f.body.Peek(limit)
@@ -62,7 +62,8 @@ func (f *inflated) Peek(limit int) (prefix []byte, more bool, err error) {
 		f.decoded = true
 		return prefix, more, nil
 	}
-	return f.body.Peek(limit)
+	prefix, _, err = f.body.Peek(limit)
+	return prefix, len(prefix) > 0, err
 }
 
 // decode returns the beginning of the plain text, nothing when there is none. An error is

@@ -355,7 +355,7 @@ func TestUndecodedBodiesCountAsOversize(t *testing.T) {
 		more         bool
 	}{
 		{"compress", "x", true}, {"gzip, exi", packed("gzip", "x"), true}, {"gzip,gzip,gzip,gzip", "x", true},
-		{"utf-8", "x", false}, {"gzip", packed("gzip", "x"), false}, {"gzip", packed("gzip", strings.Repeat("x", 1000))[:15], true},
+		{"gzip", "not gzip", true}, {"zstd", packed("zstd", "x")[:6], true}, {"br", "", false}, {"utf-8", "x", false}, {"gzip", packed("gzip", "x"), false}, {"gzip", packed("gzip", strings.Repeat("x", 1000))[:15], true},
 		{"deflate", packed("zlib", "x"), false}, {"deflate", packed("flate", "x"), false}, {"br", packed("br", "x"), false}, {"zstd", packed("zstd", "x"), false},
 	} {
 		s := subject("/", c.body)
