@@ -19,14 +19,12 @@ import (
 	lambdago "github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
-	"github.com/aws/aws-sdk-go-v2/service/acm"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway"
 	"github.com/aws/aws-sdk-go-v2/service/apigateway/types"
 	"github.com/aws/aws-sdk-go-v2/service/cloudwatchlogs"
 	"github.com/aws/aws-sdk-go-v2/service/iam"
 	"github.com/aws/aws-sdk-go-v2/service/lambda"
 	lambdatypes "github.com/aws/aws-sdk-go-v2/service/lambda/types"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/wafv2"
 	waftypes "github.com/aws/aws-sdk-go-v2/service/wafv2/types"
 )
@@ -56,7 +54,7 @@ func measureChain(sc scenario, bin, dir string, rounds int, d time.Duration) err
 	if err != nil {
 		return err
 	}
-	if err := errors.Join(mapDomain(ctx, id, dir), limitAndLog(ctx, id), guard(ctx, id)); err != nil {
+	if err := errors.Join(mapDomain(ctx, id, dir, chainDomain, keyedStage), limitAndLog(ctx, id), guard(ctx, id)); err != nil {
 		return err
 	}
 	cert, err := tls.LoadX509KeyPair(filepath.Join(dir, "client.pem"), filepath.Join(dir, "client.key"))
@@ -144,35 +142,6 @@ func bootstrap() {
 		return map[string]any{"principalId": "bench", "policyDocument": map[string]any{"Version": "2012-10-17",
 			"Statement": []any{map[string]any{"Effect": "Allow", "Action": "execute-api:Invoke", "Resource": "*"}}}}, nil
 	})
-}
-
-// mapDomain makes chainDomain with the authority of dir as its trust store, and maps it to
-// keyedStage.
-func mapDomain(ctx context.Context, id, dir string) error {
-	region, endpoint, cred := options()
-	objects := s3.New(s3.Options{Region: region, BaseEndpoint: &endpoint, Credentials: cred, UsePathStyle: true})
-	if _, err := objects.CreateBucket(ctx, &s3.CreateBucketInput{Bucket: aws.String("bench")}); err != nil {
-		return err
-	}
-	ca, err := os.ReadFile(filepath.Join(dir, "ca.pem"))
-	if err != nil {
-		return err
-	}
-	if _, err := objects.PutObject(ctx, &s3.PutObjectInput{Bucket: aws.String("bench"), Key: aws.String("ca.pem"), Body: bytes.NewReader(ca)}); err != nil {
-		return err
-	}
-	cert, err := acm.New(acm.Options{Region: region, BaseEndpoint: &endpoint, Credentials: cred}).RequestCertificate(ctx, &acm.RequestCertificateInput{DomainName: aws.String(chainDomain)})
-	if err != nil {
-		return err
-	}
-	c := client()
-	if _, err := c.CreateDomainName(ctx, &apigateway.CreateDomainNameInput{DomainName: aws.String(chainDomain), RegionalCertificateArn: cert.CertificateArn,
-		SecurityPolicy: types.SecurityPolicyTls12, EndpointConfiguration: &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypeRegional}},
-		MutualTlsAuthentication: &types.MutualTlsAuthenticationInput{TruststoreUri: aws.String("s3://bench/ca.pem")}}); err != nil {
-		return err
-	}
-	_, err = c.CreateBasePathMapping(ctx, &apigateway.CreateBasePathMappingInput{DomainName: aws.String(chainDomain), RestApiId: &id, Stage: aws.String(keyedStage)})
-	return err
 }
 
 // limitAndLog gives keyedStage a throttle that nothing exceeds, and an access log.

@@ -21,14 +21,19 @@ const (
 const rootKeyID, rootSecret = "test", "test"
 
 // gateway starts bin serve and gives it, through its AWS API, an API that passes
-// everything on to the backends. host is what requests must carry as Host.
+// everything on to the backends, also behind mutualDomain. host is what requests to its
+// default endpoint must carry as Host.
 func gateway(bin, dir string) (p *process, host string, err error) {
 	p, err = launch("gatehouse", proxyCPU, controlAddr, bin, "serve", "--dev", "--data", filepath.Join(dir, "data"),
 		"--control", controlAddr, "--http", frontHTTP, "--https", frontHTTPS)
 	if err != nil {
 		return nil, "", err
 	}
-	id, err := createAPI(context.Background())
+	ctx := context.Background()
+	id, err := createAPI(ctx)
+	if err == nil {
+		err = mapDomain(ctx, id, dir, mutualDomain, stage)
+	}
 	if err != nil {
 		p.stop()
 		return nil, "", err

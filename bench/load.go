@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"fmt"
 	"io"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -133,38 +132,4 @@ func oneRequest(addr, request string, cfg *tls.Config) error {
 		return fmt.Errorf("unexpected answer %.40q", b)
 	}
 	return nil
-}
-
-// idleConns opens n TLS connections that have made one request each, and returns a
-// function that closes them.
-func idleConns(addr, path, host string, n int) (func(), error) {
-	var conns []net.Conn
-	closeAll := func() {
-		for _, c := range conns {
-			c.Close()
-		}
-	}
-	cfg := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
-	for range n {
-		c, err := tls.Dial("tcp", addr, cfg)
-		if err != nil {
-			closeAll()
-			return nil, err
-		}
-		conns = append(conns, c)
-		if _, err := io.WriteString(c, "GET "+path+" HTTP/1.1\r\nHost: "+host+"\r\n\r\n"); err != nil {
-			closeAll()
-			return nil, err
-		}
-		b := make([]byte, 4096)
-		for got := 0; got < 1024; {
-			m, err := c.Read(b)
-			if err != nil {
-				closeAll()
-				return nil, err
-			}
-			got += m
-		}
-	}
-	return closeAll, nil
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"crypto/tls"
+	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -34,7 +36,7 @@ type scenario struct {
 func scenarios(dir, host, prefix string) []scenario {
 	const h, s = "http://", "https://"
 	wrk := func(conns int, path, script string) load { return wrk(conns, path, script, dir, host) }
-	frontHTTP, frontHTTPS, frontMTLS := frontHTTP+prefix, frontHTTPS+prefix, frontMTLS+prefix
+	frontHTTP, frontHTTPS := frontHTTP+prefix, frontHTTPS+prefix
 	return []scenario{
 		{"http1-1k", h + nginxHTTP, h + frontHTTP, wrk(64, "/1k", ""), "CPU 1.5, then 1.2, 1.0"},
 		{"tls-1k", s + nginxHTTPS, s + frontHTTPS, wrk(64, "/1k", ""), "CPU 1.8, then 1.5"},
@@ -45,7 +47,6 @@ func scenarios(dir, host, prefix string) []scenario {
 		{"post-10k", h + nginxHTTP, h + frontHTTP, wrk(64, "/sink", "post10k.lua"), "throughput 0.95"},
 		{"post-10m", h + nginxHTTP, h + frontHTTP, wrk(4, "/sink", "post10m.lua"), "throughput 0.95"},
 		{"handshake", s + nginxHTTPS, s + frontHTTPS, handshakes(dir, host, false), "CPU 0.50, then 0.43"},
-		{"handshake-mtls", s + nginxMTLS, s + frontMTLS, handshakes(dir, host, true), "CPU 0.50, then 0.43"},
 	}
 }
 
@@ -102,9 +103,11 @@ func run(args []string) error {
 	}
 	defer nginx.stop()
 	host, prefix := "localhost", ""
+	mutualHost, mutualAddr := "localhost", frontMTLS
 	var front *process
 	if *gate != "" {
 		prefix = "/" + stage
+		mutualHost, mutualAddr = mutualDomain, frontHTTPS
 		front, host, err = gateway(*gate, dir)
 	} else {
 		front, err = launch("front", proxyCPU, frontHTTP, *bin, "front", "-http", frontHTTP, "-https", frontHTTPS, "-mtls", frontMTLS,
@@ -121,10 +124,7 @@ func run(args []string) error {
 	}
 	printMachine()
 	header("nginx", "front")
-	for _, sc := range scenarios(dir, host, prefix) {
-		if *gate != "" && sc.name == "handshake-mtls" {
-			continue // needs a custom domain with a trust store
-		}
+	for _, sc := range slices.Concat(scenarios(dir, host, prefix), mutualScenarios(dir, mutualHost, mutualAddr)) {
 		if *only != "" && !slices.Contains(strings.Split(*only, ","), sc.name) {
 			continue
 		}
@@ -138,7 +138,14 @@ func run(args []string) error {
 		}
 	}
 	if *idle > 0 && (*only == "" || strings.Contains(*only, "idle")) {
-		return measureIdle(nginx, front, *idle, host, prefix)
+		plain := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+		mutual, err := mutualClient(dir, mutualHost)
+		if err != nil {
+			return err
+		}
+		return errors.Join(
+			measureIdle("idle-tls", *idle, []idler{{nginx, nginxHTTPS, plain, "/1k", host}, {front, frontHTTPS, plain, prefix + "/1k", host}}),
+			measureIdle("idle-mtls", *idle, []idler{{nginx, nginxMTLS, mutual, "/1k", host}, {front, mutualAddr, mutual, "/1k", mutualHost}}))
 	}
 	return nil
 }
@@ -236,34 +243,6 @@ func median(v []float64) float64 {
 		return (v[n/2-1] + v[n/2]) / 2
 	}
 	return v[len(v)/2]
-}
-
-// measureIdle prints the memory per idle TLS connection that has carried a request.
-func measureIdle(nginx, front *process, n int, host, prefix string) error {
-	for _, p := range []struct {
-		*process
-		addr, path string
-	}{{nginx, nginxHTTPS, "/1k"}, {front, frontHTTPS, prefix + "/1k"}} {
-		before, err := p.memory()
-		if err != nil {
-			return err
-		}
-		closeAll, err := idleConns(p.addr, p.path, host, n)
-		if err != nil {
-			return err
-		}
-		time.Sleep(5 * time.Second) // several collections, forced below for the front
-		if p.process == front {
-			collect()
-		}
-		after, err := p.memory()
-		closeAll()
-		if err != nil {
-			return err
-		}
-		fmt.Printf("idle-tls        %s: %.1f KiB per connection (%d connections)\n", p.name, float64(after-before)/float64(n)/1024, n)
-	}
-	return nil
 }
 
 // collect asks the front for a heap profile after a collection, twice: memory is given
