@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -24,7 +25,11 @@ const rootKeyID, rootSecret = "test", "test"
 // everything on to the backends, also behind mutualDomain. host is what requests to its
 // default endpoint must carry as Host.
 func gateway(bin, dir string) (p *process, host string, err error) {
-	p, err = launch("gatehouse", proxyCPU, controlAddr, bin, "serve", "--dev", "--data", filepath.Join(dir, "data"),
+	data, err := os.MkdirTemp(dir, "data")
+	if err != nil {
+		return nil, "", err
+	}
+	p, err = launch("gatehouse", proxyCPU, controlAddr, bin, "serve", "--dev", "--data", filepath.Join(data, "gatehouse"),
 		"--control", controlAddr, "--http", frontHTTP, "--https", frontHTTPS)
 	if err != nil {
 		return nil, "", err

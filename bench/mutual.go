@@ -154,7 +154,7 @@ func measureIdle(label string, n int, idlers []idler) error {
 		if err != nil {
 			return err
 		}
-		time.Sleep(5 * time.Second) // several collections, forced below for the front
+		time.Sleep(15 * time.Second) // a gatehouse that is quiet gives memory back; the front is forced to below
 		if p.name == "front" {
 			collect()
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"crypto/tls"
-	"errors"
 	"flag"
 	"fmt"
 	"net"
@@ -97,26 +96,32 @@ func run(args []string) error {
 		return err
 	}
 	defer sink.stop()
-	nginx, err := launch("nginx", proxyCPU, nginxHTTP, nginxCommand(dir, "nginx")...)
-	if err != nil {
-		return err
-	}
-	defer nginx.stop()
-	host, prefix := "localhost", ""
+	prefix := ""
 	mutualHost, mutualAddr := "localhost", frontMTLS
-	var front *process
+	startFront := func() (*process, string, error) {
+		p, err := launch("front", proxyCPU, frontHTTP, *bin, "front", "-http", frontHTTP, "-https", frontHTTPS, "-mtls", frontMTLS,
+			"-backend", backendAddr, "-sink", sinkAddr, "-certs", dir, "-gogc", fmt.Sprint(*gogc), "-pprof", "127.0.0.1:18119")
+		return p, "localhost", err
+	}
 	if *gate != "" {
 		prefix = "/" + stage
 		mutualHost, mutualAddr = mutualDomain, frontHTTPS
-		front, host, err = gateway(*gate, dir)
-	} else {
-		front, err = launch("front", proxyCPU, frontHTTP, *bin, "front", "-http", frontHTTP, "-https", frontHTTPS, "-mtls", frontMTLS,
-			"-backend", backendAddr, "-sink", sinkAddr, "-certs", dir, "-gogc", fmt.Sprint(*gogc), "-pprof", "127.0.0.1:18119")
+		startFront = func() (*process, string, error) { return gateway(*gate, dir) }
 	}
+	start := func() (nginx, front *process, host string, err error) {
+		if nginx, err = launch("nginx", proxyCPU, nginxHTTP, nginxCommand(dir, "nginx")...); err != nil {
+			return nil, nil, "", err
+		}
+		if front, host, err = startFront(); err != nil {
+			nginx.stop()
+		}
+		return nginx, front, host, err
+	}
+	nginx, front, host, err := start()
 	if err != nil {
 		return err
 	}
-	defer front.stop()
+	defer func() { nginx.stop(); front.stop() }()
 	if *keep > 0 {
 		fmt.Println("running; nginx", nginxHTTP, nginxHTTPS, nginxMTLS, "front", frontHTTP+prefix, frontHTTPS+prefix, frontMTLS+prefix, "Host", host, "scripts in", dir)
 		time.Sleep(*keep)
@@ -137,15 +142,28 @@ func run(args []string) error {
 			return err
 		}
 	}
-	if *idle > 0 && (*only == "" || strings.Contains(*only, "idle")) {
-		plain := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
-		mutual, err := mutualClient(dir, mutualHost)
-		if err != nil {
+	mutual, err := mutualClient(dir, mutualHost)
+	if err != nil {
+		return err
+	}
+	plain := &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"http/1.1"}}
+	for _, label := range []string{"idle-tls", "idle-mtls"} {
+		if *idle == 0 || *only != "" && !strings.Contains(*only, "idle") {
+			continue
+		}
+		// Memory is the measure: nobody has served anything before.
+		nginx.stop()
+		front.stop()
+		if nginx, front, host, err = start(); err != nil {
 			return err
 		}
-		return errors.Join(
-			measureIdle("idle-tls", *idle, []idler{{nginx, nginxHTTPS, plain, "/1k", host}, {front, frontHTTPS, plain, prefix + "/1k", host}}),
-			measureIdle("idle-mtls", *idle, []idler{{nginx, nginxMTLS, mutual, "/1k", host}, {front, mutualAddr, mutual, "/1k", mutualHost}}))
+		idlers := []idler{{nginx, nginxHTTPS, plain, "/1k", host}, {front, frontHTTPS, plain, prefix + "/1k", host}}
+		if label == "idle-mtls" {
+			idlers = []idler{{nginx, nginxMTLS, mutual, "/1k", host}, {front, mutualAddr, mutual, "/1k", mutualHost}}
+		}
+		if err := measureIdle(label, *idle, idlers); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -81,6 +81,7 @@ func serve(ctx context.Context, c *invocation) error {
 		return err
 	}
 	go reloadOnHangup(ctx, c, s)
+	go trimWhenQuiet(ctx)
 	announced := make(chan struct{})
 	go func() {
 		defer close(announced)

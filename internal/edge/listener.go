@@ -361,22 +361,40 @@ func (c *conn) handshake(by time.Time) (*tls.Conn, error) {
 
 // serve lets an engine serve the connection to its end.
 func (a arrival) serve() {
-	c, nc := a.c, a.nc
-	defer c.end()
-	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == challengeProtocol {
-		nc.Close() // the handshake was the answer
+	defer a.c.end()
+	engine := a.c.engine()
+	if engine == nil {
+		a.nc.Close() // the handshake was the answer
 		return
 	}
-	engine := c.l.HTTP1
-	if c.info.TLS != nil && c.info.TLS.NegotiatedProtocol == "h2" && c.l.HTTP2 != nil {
-		engine = c.l.HTTP2
+	if err := engine.ServeConn(a.ctx, a.nc, a.c.info); err != nil {
+		a.c.report(err) // apart: what it needs would lie on the stack of every idle connection
+	}
+}
+
+// engine picks who serves the connection; nil for handshakes that answer a challenge.
+func (c *conn) engine() Engine {
+	if c.info.TLS == nil {
+		return c.l.HTTP1
+	}
+	switch c.info.TLS.NegotiatedProtocol {
+	case challengeProtocol:
+		return nil
+	case "h2":
+		if c.l.HTTP2 == nil {
+			break
+		}
 		if c.under != nil {
 			c.under.Release() // its reader and its writers are different goroutines
 		}
+		return c.l.HTTP2
 	}
-	if err := engine.ServeConn(a.ctx, nc, c.info); err != nil {
-		c.l.logger().Debug("connection ended", "remote", c.info.Remote, "error", err)
-	}
+	return c.l.HTTP1
+}
+
+//go:noinline
+func (c *conn) report(err error) {
+	c.l.logger().Debug("connection ended", "remote", c.info.Remote, "error", err)
 }
 
 // end takes the connection out of all counts.

@@ -258,8 +258,13 @@ func (c *Conn) Await(b *Reader, step func() bool) error {
 		var err error
 		if c.plain {
 			err = c.awaitSocket(b, step)
-		} else {
-			err = c.awaitByte(b)
+		} else if err = c.awaitByte(b); err == errQuiet {
+			if err = c.rearmRead(); err == nil { // what is armed has fired
+				err = c.under.awaitInput()
+			}
+			if err == nil {
+				continue
+			}
 		}
 		if err == nil || !c.tooEarly(&err) {
 			return err
@@ -267,11 +272,40 @@ func (c *Conn) Await(b *Reader, step func() bool) error {
 	}
 }
 
+// settleAfter is how long a TLS connection waits for input inside crypto/tls. Then it is
+// quiet, and waits on its socket.
+var settleAfter = 2 * time.Second // shorter in tests
+
 // awaitByte waits with a buffer of one byte, as it must when something lies between us
 // and the socket. The rest of a TLS record stays with the TLS connection, which holds
 // its encrypted form anyway, and comes with the next read.
+//
+// A read inside crypto/tls takes a stack of 8 KiB for as long as it waits, the wait on a socket
+// half of that: every frame between is counted, so Await has it. But input may already be inside,
+// where nothing tells of it: only a read that ended for want of time has shown that
+// there is none. awaitByte then returns errQuiet.
 func (c *Conn) awaitByte(b *Reader) error {
-	n, err := c.nc.Read(c.one[:])
+	if c.under == nil {
+		return c.readByte(b)
+	}
+	by := c.readBy
+	soon := Now().Add(settleAfter)
+	if by != 0 && by <= soon {
+		return c.readByte(b)
+	}
+	c.readBy = soon
+	err := c.readByte(b)
+	c.readBy = by
+	if err != nil && IsTimeout(err) {
+		return errQuiet
+	}
+	return err
+}
+
+var errQuiet = errors.New("no input for a while")
+
+func (c *Conn) readByte(b *Reader) error {
+	n, err := c.Read(c.one[:])
 	if n == 0 {
 		if err == nil {
 			err = io.ErrNoProgress

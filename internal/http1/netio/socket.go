@@ -35,6 +35,8 @@ type Socket struct {
 	got    int
 	inErr  error // how tryRead ended
 	readFn func(fd uintptr) bool
+	// inputFn is made when a connection is quiet for the first time.
+	inputFn func(fd uintptr) bool
 
 	mu      sync.Mutex // held while writing; guards what follows
 	hold    bool
@@ -176,6 +178,28 @@ func (s *Socket) tryRead(fd uintptr) bool {
 		s.got = n
 		return true
 	}
+}
+
+// awaitInput waits within the read deadline until there is input, or the peer has closed the
+// connection, and reads nothing.
+func (s *Socket) awaitInput() error {
+	s.inErr = nil
+	if s.inputFn == nil {
+		s.inputFn = s.hasInput
+	}
+	if err := s.in.run(s.raw.Read, s.inputFn); err != nil {
+		return err
+	}
+	return s.inErr
+}
+
+func (s *Socket) hasInput(fd uintptr) bool {
+	var one [1]byte
+	_, err := peekNow(fd, one[:])
+	for err == syscall.EINTR {
+		_, err = peekNow(fd, one[:])
+	}
+	return err != syscall.EAGAIN || !s.beforeWait() // a failure is told by the next read
 }
 
 // beforeWait does what must be done before a Read waits. It is false when the wait is

@@ -23,6 +23,8 @@ func (s *Socket) Hold() {}
 // Release is not called on this system.
 func (s *Socket) Release() error { return nil }
 
+func (s *Socket) awaitInput() error { return nil }
+
 func (c *Conn) awaitSocket(b *Reader, _ func() bool) error { return c.awaitByte(b) }
 
 func (c *Conn) readSocket(p []byte) (int, error)  { return c.nc.Read(p) }
