@@ -94,7 +94,9 @@ func mutualKeepAlive(dir, host string) load {
 		if err != nil {
 			return 0, err
 		}
-		return keptAlive(64, map[string]string{"https": "GET /1k HTTP/1.1\r\nHost: " + host + "\r\n\r\n"}, cfg)(base, d)
+		k := newKeptAlive(64, map[string]string{"https": "GET /1k HTTP/1.1\r\nHost: " + host + "\r\n\r\n"}, cfg)
+		defer k.close()
+		return k.load(base, d)
 	}
 }
 
