@@ -28,6 +28,7 @@ type command struct {
 
 // An invocation is what a command may use of its process.
 type invocation struct {
+	program     string // as it was called: "./bin/gatehouse"
 	args        []string
 	environ     []string
 	stdin       io.Reader
@@ -58,7 +59,7 @@ var errUsage = errors.New("usage")
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, &invocation{args: os.Args[1:], environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, err: os.Stderr})
+	code := run(ctx, &invocation{program: os.Args[0], args: os.Args[1:], environ: os.Environ(), stdin: os.Stdin, stdout: os.Stdout, err: os.Stderr})
 	stop()
 	os.Exit(code)
 }

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"flag"
 	"fmt"
@@ -87,7 +88,7 @@ func serve(ctx context.Context, c *invocation) error {
 		defer close(announced)
 		select {
 		case <-s.Ready():
-			announce(c.stdout, cfg, s)
+			announce(c, cfg, s)
 			debug.FreeOSMemory() // compiling everything took more than serving does
 		case <-ctx.Done():
 		}
@@ -122,10 +123,11 @@ func reloadOnHangup(ctx context.Context, c *invocation, s *server.Server) {
 }
 
 // announce tells a person where everything is.
-func announce(w io.Writer, cfg *config.Config, s *server.Server) {
+func announce(c *invocation, cfg *config.Config, s *server.Server) {
+	w, program := c.stdout, cmp.Or(c.program, "gatehouse")
 	control, plain, secure := s.Addresses()
 	fmt.Fprintf(w, "Gatehouse %s is serving.\n\n", version.String())
-	fmt.Fprintf(w, "  AWS calls  http://%s   point clients here: eval \"$(gatehouse env%s)\"\n", control, envFlags(cfg))
+	fmt.Fprintf(w, "  AWS calls  http://%s   point clients here: eval \"$(%s env%s)\"\n", control, program, envFlags(cfg))
 	if plain != "" {
 		fmt.Fprintf(w, "  HTTP       http://%s\n", plain)
 	}
