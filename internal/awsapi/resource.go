@@ -47,11 +47,12 @@ func (x *exchange) accesses(in any) []Access {
 // OfPartition writes an ARN with the one partition that there is here. Operations do not
 // look at it, so a policy must not either.
 func OfPartition(arn string) string {
-	rest, ok := strings.CutPrefix(arn, "arn:")
-	if _, rest, ok = strings.Cut(rest, ":"); !ok || !strings.HasPrefix(arn, "arn:") {
-		return arn
+	if rest, ok := strings.CutPrefix(arn, "arn:"); ok {
+		if _, rest, ok = strings.Cut(rest, ":"); ok {
+			return "arn:aws:" + rest
+		}
 	}
-	return "arn:aws:" + rest
+	return arn
 }
 
 // inputMembers reads text members of an input by name.

@@ -277,7 +277,7 @@ func TestSteeringTagsNeedPermission(t *testing.T) {
 		{"by another spelling of the ARN", func() error {
 			_, err := tagger.UntagResource(t.Context(), &apigateway.UntagResourceInput{ResourceArn: aws.String(strings.Replace(d.arn(), "us-east-1::", "us-east-1:000000000000:", 1)), TagKeys: []string{"gatehouse:revocation"}})
 			return err
-		}(), "not authorized"},
+		}(), "Invalid resource identifier specified"},
 	} {
 		switch {
 		case c.want == "" && c.err != nil:
