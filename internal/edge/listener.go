@@ -98,6 +98,17 @@ func (l *Listener) current() *Settings {
 // A graceful end is: Stop, drain the engines, end ctx. Serve may run for several
 // sockets at once, and a socket that is inherited may be served anew by another Listener.
 func (l *Listener) Serve(ctx context.Context, ln net.Listener) error {
+	if l.TLS != nil {
+		quiet, err := netio.Accepting(ln)
+		if err != nil {
+			ln.Close()
+			if l.isStopped() {
+				return nil
+			}
+			return err
+		}
+		ln = quiet
+	}
 	if !l.enter(ln) {
 		ln.Close()
 		return nil
@@ -284,7 +295,10 @@ const lingerTime = 500 * time.Millisecond
 // handshake done and has sent a request; closing with that unread would reset the connection,
 // and the alert, which tells what was missing, could be lost.
 func linger(nc net.Conn) {
-	t, ok := nc.(*net.TCPConn)
+	t, ok := nc.(interface {
+		net.Conn
+		CloseWrite() error
+	})
 	if !ok || t.CloseWrite() != nil || t.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
 		return
 	}

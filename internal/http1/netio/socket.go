@@ -54,13 +54,7 @@ const maxHeld = Small
 // NewSocket returns a Socket over a TCP or Unix connection that has no deadlines, or nil
 // when nc is something else. It holds nothing back before Hold.
 func NewSocket(nc net.Conn) *Socket {
-	var raw syscall.RawConn
-	switch c := nc.(type) {
-	case *net.TCPConn:
-		raw, _ = c.SyscallConn()
-	case *net.UnixConn:
-		raw, _ = c.SyscallConn()
-	}
+	raw := rawOf(nc)
 	if raw == nil {
 		return nil
 	}
@@ -68,6 +62,20 @@ func NewSocket(nc net.Conn) *Socket {
 	s.in.set, s.out.set = nc.SetReadDeadline, nc.SetWriteDeadline
 	s.readFn, s.writeFn = s.tryRead, s.tryWrite
 	return s
+}
+
+// rawOf gives access to a real socket; nil for wrappers, which may hold bytes that they
+// have read ahead.
+func rawOf(nc net.Conn) (raw syscall.RawConn) {
+	switch c := nc.(type) {
+	case *net.TCPConn:
+		raw, _ = c.SyscallConn()
+	case *net.UnixConn:
+		raw, _ = c.SyscallConn()
+	case *accepted:
+		raw = c.raw
+	}
+	return raw
 }
 
 // Hold lets Write keep small amounts until Release.
