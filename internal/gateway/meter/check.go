@@ -97,7 +97,7 @@ func (r *Route) Check(now counter.Instant, value string) (Grant, Refusal) {
 	}
 	st := s.enter(r.meter, spec)
 	g := Grant{KeyID: k.id, CustomerID: k.customer, PlanID: s.plan.id, bucket: st.bucket, quota: st.quota}
-	g.method = st.method(r.meter, s, r, spec.stages[r.stage])
+	g.method = st.method(r.meter, s, r)
 	if g.method != nil && !g.method.Take(now) {
 		return g, r.refuse(g, throttle.Over(g.method, now))
 	}
@@ -106,7 +106,7 @@ func (r *Route) Check(now counter.Instant, value string) (Grant, Refusal) {
 	}
 	if !st.quota.Spend(now) {
 		ref := r.refuse(g, throttle.Refusal{Type: QuotaExceeded, Message: limitExceeded})
-		ref.quota = spec.quota
+		ref.quota = st.spec.quota
 		ref.RetryAfter = st.quota.Reset().Sub(now.Time())
 		return g, ref
 	}

@@ -92,6 +92,19 @@ type key struct {
 type plan struct {
 	id   string
 	spec atomic.Pointer[planSpec] // nil: no such plan (yet)
+
+	// entering orders how checks tune the counters of seats, so that one that began
+	// before a change does not undo it.
+	entering sync.Mutex
+}
+
+// latest returns the present spec; of a plan that was removed, the one that a check
+// began with. The caller holds p.entering.
+func (p *plan) latest(began *planSpec) *planSpec {
+	if spec := p.spec.Load(); spec != nil {
+		return spec
+	}
+	return began
 }
 
 type planSpec struct {
@@ -113,7 +126,7 @@ type seatState struct {
 	spec    *planSpec
 	bucket  *counter.Bucket // nil without a throttle
 	quota   *counter.Quota
-	methods atomic.Pointer[map[methodID]*counter.Bucket] // those used so far; copied on change
+	methods atomic.Pointer[map[methodID]*counter.Bucket] // those used so far; copied on change under plan.entering
 }
 
 type methodID struct {
@@ -282,10 +295,16 @@ func (m *Meter) restage(old, spec *planSpec) {
 	m.staged.Store(&staged)
 }
 
-// enter returns the counters of the seat under the plan's present spec.
+// enter returns the counters of the seat under the plan's spec, or a later one.
 func (s *seat) enter(m *Meter, spec *planSpec) *seatState {
 	st := s.state.Load()
 	if st != nil && st.spec == spec {
+		return st
+	}
+	s.plan.entering.Lock()
+	defer s.plan.entering.Unlock()
+	spec = s.plan.latest(spec)
+	if st = s.state.Load(); st != nil && st.spec == spec {
 		return st
 	}
 	name := counter.UsageKey(spec.region, s.plan.id, s.keyID)
@@ -300,27 +319,33 @@ func (s *seat) enter(m *Meter, spec *planSpec) *seatState {
 
 // method returns the bucket of the seat for one method, nil when the plan has no limit
 // for it.
-func (st *seatState) method(m *Meter, s *seat, r *Route, limits map[string]counter.Limit) *counter.Bucket {
-	if len(limits) == 0 {
-		return nil
-	}
-	l, ok := limits[r.method]
-	if !ok || l.Unlimited() {
+func (st *seatState) method(m *Meter, s *seat, r *Route) *counter.Bucket {
+	if _, ok := st.spec.limit(r); !ok {
 		return nil
 	}
 	id := methodID{r.stage, r.method}
-	known := st.methods.Load()
-	if b := (*known)[id]; b != nil {
+	if b := (*st.methods.Load())[id]; b != nil {
 		return b
 	}
-	name := counter.UsageKey(st.spec.region, s.plan.id, s.keyID) + "/" + r.stage.api + "/" + r.stage.stage + r.method
-	b := m.counters.Bucket(name, l)
-	for {
-		next := maps.Clone(*known)
-		next[id] = b
-		if st.methods.CompareAndSwap(known, &next) {
-			return b
-		}
-		known = st.methods.Load()
+	s.plan.entering.Lock()
+	defer s.plan.entering.Unlock()
+	spec := s.plan.latest(st.spec)
+	l, ok := spec.limit(r)
+	if !ok {
+		return nil
 	}
+	name := counter.UsageKey(spec.region, s.plan.id, s.keyID) + "/" + r.stage.api + "/" + r.stage.stage + r.method
+	b := m.counters.Bucket(name, l)
+	if spec == st.spec {
+		next := maps.Clone(*st.methods.Load())
+		next[id] = b
+		st.methods.Store(&next)
+	}
+	return b
+}
+
+// limit returns a key's limit for a method; ok is false when the plan has none.
+func (p *planSpec) limit(r *Route) (l counter.Limit, ok bool) {
+	l, ok = p.stages[r.stage][r.method]
+	return l, ok && !l.Unlimited()
 }

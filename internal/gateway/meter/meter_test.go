@@ -2,6 +2,7 @@ package meter_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -404,4 +405,46 @@ func BenchmarkUnknownKey(b *testing.B) {
 			}
 		})
 	}
+}
+
+// TestTheLastPlanCounts changes a plan's limits while requests are checked that began under older
+// ones: what a request counts with after a change is what the change said, and stays so.
+func TestTheLastPlanCounts(t *testing.T) {
+	f := newFixture(t)
+	f.SetPlan(plan("gold", limit(1e6, 1e6), 1<<40, "prod"))
+	f.key(t, "k", "gold")
+	r := f.route("prod")
+	var late sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		late.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					r.Check(f.clock.Now(), value("k"))
+				}
+			}
+		})
+	}
+	for n := range int64(3000) {
+		p := plan("gold", limit(1e6, 1e6+n), 1<<40+n, "prod")
+		p.Stages[0].Methods = map[string]counter.Limit{"/pets/{id}/GET": *limit(1e6, 2e6+n)}
+		f.SetPlan(p)
+		for range 3 {
+			g, _ := r.Check(f.clock.Now(), value("k"))
+			var got []int64
+			for _, p := range g.AppendPolicies(nil, f.clock.Now()) {
+				got = append(got, p.Limit)
+			}
+			if want := []int64{2e6 + n, 1e6 + n, 1<<40 + n}; !slices.Equal(got, want) {
+				close(stop)
+				late.Wait()
+				t.Fatalf("after change %d: limits %v, want %v", n, got, want)
+			}
+		}
+	}
+	close(stop)
+	late.Wait()
 }
