@@ -88,6 +88,9 @@ func Open(ctx context.Context, o Options) (*Set, error) {
 	return s, nil
 }
 
+// Now returns the time by the set's clock, which finds the periods of quotas.
+func (s *Set) Now() time.Time { return s.clock.Now().Time() }
+
 func (s *Set) remembered(key string) []Entry { return s.loaded[key] }
 
 func (s *Set) shard(key string) *shard {

@@ -132,7 +132,7 @@ func (s *UsagePlans) UpdateUsage(ctx context.Context, in *apigateway.UpdateUsage
 			return nil, apigateway.ServiceUnavailableException("The counters cannot be changed now. Please try again.").Because(err)
 		}
 	}
-	today := time.Now().UTC().Truncate(24 * time.Hour)
+	today := s.Counters.Now().UTC().Truncate(24 * time.Hour)
 	values, err := s.report(ctx, p, *in.KeyId, today, today)
 	if err != nil {
 		return nil, err
