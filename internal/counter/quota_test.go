@@ -3,6 +3,7 @@ package counter_test
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -303,5 +304,95 @@ func BenchmarkQuota(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		q.Spend(clock.Now())
+	}
+}
+
+// A clock that is set back over the start of a period gives no quota twice: what was spent stays
+// spent until the clock has passed the period's end again, also after a restart.
+func TestClockSetBackGivesNoQuotaTwice(t *testing.T) {
+	for _, a := range []counter.Allowance{
+		{Limit: 5, Period: counter.Day}, {Limit: 5, Period: counter.Week, Offset: 3}, {Limit: 5, Period: counter.Month, Offset: 27},
+	} {
+		clock := countertest.NewClock(utc(2028, 2, 28, 12)) // of a leap year; each period has a start near it
+		ledger := new(counter.MemoryLedger)
+		s := openSet(t, counter.Options{Clock: clock, Ledger: ledger})
+		q := s.Quota("q", a)
+		spendAll(q, clock.Now())
+		start, end := a.Span(clock.Now().Time())
+		clock.Set(end)
+		if n := spendAll(q, clock.Now()); n != 5 {
+			t.Errorf("%v: admitted %d in the next period, want 5", a.Period, n)
+		}
+		for _, back := range []time.Time{end.Add(-time.Second), start, end} {
+			clock.Set(back)
+			if n := spendAll(q, clock.Now()); n != 0 {
+				t.Errorf("%v: admitted %d after the clock was set back to %v", a.Period, n, back)
+			}
+		}
+		if err := s.Record(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		clock.Set(end.Add(-time.Second))
+		again := openSet(t, counter.Options{Clock: clock, Ledger: ledger}).Quota("q", a)
+		if n := spendAll(again, clock.Now()); n != 0 {
+			t.Errorf("%v: admitted %d in the period before, after a restart", a.Period, n)
+		}
+		clock.Set(end)
+		if n := spendAll(again, clock.Now()); n != 0 {
+			t.Errorf("%v: admitted %d in the second period again, after a restart", a.Period, n)
+		}
+	}
+}
+
+// What remains is set while requests spend: at no time is more given than the limit and all
+// that was added to it, and the last word holds to the unit.
+func TestRemainingIsSetUnderLoad(t *testing.T) {
+	clock := countertest.NewClock(utc(2026, 3, 4, 12))
+	a := counter.Allowance{Limit: 1000, Period: counter.Day}
+	s := openSet(t, counter.Options{Clock: clock, Ledger: new(counter.MemoryLedger)})
+	q := s.Quota("q", a)
+	var admitted atomic.Int64
+	var spenders sync.WaitGroup
+	stop := make(chan struct{})
+	for range 4 {
+		spenders.Go(func() {
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+					if q.Spend(clock.Now()) {
+						admitted.Add(1)
+					}
+				}
+			}
+		})
+	}
+	most := a.Limit
+	for range 100 {
+		const extension = 7
+		most += extension
+		before := admitted.Load()
+		if err := s.SetRemaining(t.Context(), "q", a, extension); err != nil {
+			t.Fatal(err)
+		}
+		for admitted.Load() == before {
+			runtime.Gosched() // there are some to be had
+		}
+		if n := admitted.Load(); n > most {
+			t.Fatalf("admitted %d, want at most %d", n, most)
+		}
+	}
+	close(stop)
+	spenders.Wait()
+	if err := s.SetRemaining(t.Context(), "q", a, 3); err != nil {
+		t.Fatal(err)
+	}
+	if n := spendAll(q, clock.Now()); n != 3 {
+		t.Errorf("admitted %d after 3 were made to remain", n)
+	}
+	usage, err := s.Usage(t.Context(), "q", a, utc(2026, 3, 4, 0), utc(2026, 3, 4, 0))
+	if err != nil || len(usage) != 1 || usage[0].Used != admitted.Load()+3 || usage[0].Remaining != 0 {
+		t.Errorf("usage %+v, %v, want %d used", usage, err, admitted.Load()+3)
 	}
 }
