@@ -18,10 +18,11 @@ import (
 var (
 	clientCertificates = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}
 	vpcLinks           = store.Collection[model.VPCLink]{Kind: model.KindVPCLink}
+	vpcLinksV2         = store.Collection[model.VPCLink]{Kind: model.KindVPCLinkV2}
 )
 
 // backendKinds are the documents that integrations lead through.
-var backendKinds = []model.Kind{model.KindClientCertificate, model.KindCertificate, model.KindVPCLink}
+var backendKinds = []model.Kind{model.KindClientCertificate, model.KindCertificate, model.KindVPCLink, model.KindVPCLinkV2}
 
 // Backends is what a stage's integrations need to know about where they lead. The zero value
 // believes the system's authorities, presents no certificate and knows no VPC link.
@@ -35,14 +36,18 @@ type Backends struct {
 	// Services says where AWS services are called.
 	Services Services
 
-	// Links has the VPC links of the stage's account and region, by id.
+	// Links has the VPC links of the stage's account and region, of both versions, by id.
 	Links map[string]model.VPCLink
+
+	// Balancers says where load balancers are, as "host:port" by the ARN of a load balancer or
+	// of a listener.
+	Balancers map[string]string
 }
 
 // backends reads what the integrations of a stage of u need. certificate is the stage's
 // client certificate: an id, an ACM ARN, or "" for none.
 func (c *Compiler) backends(tx *store.Tx, u unit, certificate string, snapshot *model.Snapshot) (Backends, error) {
-	out := Backends{Roots: c.BackendRoots, Services: c.Services}
+	out := Backends{Roots: c.BackendRoots, Services: c.Services, Balancers: c.Balancers}
 	var err error
 	if out.Client, err = c.clientCertificate(tx, u, certificate); err != nil {
 		return out, err
@@ -51,11 +56,13 @@ func (c *Compiler) backends(tx *store.Tx, u unit, certificate string, snapshot *
 		return out, nil
 	}
 	out.Links = map[string]model.VPCLink{}
-	for l, err := range vpcLinks.In(tx, u.scope()) {
-		if err != nil {
-			return out, err
+	for _, links := range []store.Collection[model.VPCLink]{vpcLinksV2, vpcLinks} {
+		for l, err := range links.In(tx, u.scope()) {
+			if err != nil {
+				return out, err
+			}
+			out.Links[l.Value.ID] = l.Value
 		}
-		out.Links[l.Value.ID] = l.Value
 	}
 	return out, nil
 }
@@ -141,8 +148,8 @@ func (with Backends) target(s *plan.Stage, i *model.Integration, scheme, authori
 	return target, ""
 }
 
-// link finds the VPC link of an integration, and where it says to connect to, "" for the
-// host of the integration's URI.
+// link finds the VPC link of an integration, and where to connect to: where the load balancer is
+// said to be, else where the link says, else "" for the host of the integration's URI.
 func (with Backends) link(s *plan.Stage, i *model.Integration) (via, broken string) {
 	id := expression.ResolveStageVariables(i.ConnectionID, func(name string) (string, bool) { v, ok := s.Variables[name]; return v, ok })
 	s.Links = append(s.Links, id)
@@ -152,6 +159,11 @@ func (with Backends) link(s *plan.Stage, i *model.Integration) (via, broken stri
 	}
 	if l.Status != "AVAILABLE" {
 		return "", "VPC link " + id + " is " + l.Status + ": want AVAILABLE"
+	}
+	for _, arn := range append([]string{i.IntegrationTarget}, l.TargetARNs...) {
+		if at := with.Balancers[arn]; at != "" {
+			return at, ""
+		}
 	}
 	return l.Tags[model.LinkTargetTag], ""
 }
@@ -179,7 +191,7 @@ func (c *Compiler) usersOf(changed []store.Key) []unit {
 			switch {
 			case k.Account != s.Account || k.Region != s.API.Region:
 				return false
-			case k.Kind == model.KindVPCLink:
+			case k.Kind == model.KindVPCLink, k.Kind == model.KindVPCLinkV2:
 				return slices.Contains(s.Links, k.ID)
 			case k.Kind == model.KindCertificate:
 				return certificateID(s.ClientCertificateID) == k.ID

@@ -32,6 +32,9 @@ type Compiler struct {
 	// BackendRoots are the authorities that HTTPS backends are held to; nil means the system's.
 	BackendRoots *backendtls.Roots
 
+	// Balancers says where load balancers behind VPC links are, as "host:port" by ARN.
+	Balancers map[string]string
+
 	// Services says where AWS integrations lead.
 	Services Services
 

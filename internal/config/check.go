@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -45,6 +46,12 @@ func (c *Config) Check() error {
 	for _, name := range slices.Sorted(maps.Keys(c.AWS.Endpoints)) {
 		want := awscall.Check(c.AWS.Endpoints[name])
 		p.want(want == "", "aws.endpoints."+name, c.AWS.Endpoints[name], want)
+	}
+	for _, arn := range slices.Sorted(maps.Keys(c.Backends.LoadBalancers)) {
+		p.want(strings.HasPrefix(arn, "arn:") && strings.Contains(arn, ":elasticloadbalancing:"), "backends.load-balancers", arn, "the ARN of a load balancer or of its listener")
+		host, port, err := net.SplitHostPort(c.Backends.LoadBalancers[arn])
+		n, perr := strconv.ParseUint(port, 10, 16)
+		p.want(err == nil && host != "" && perr == nil && n > 0, "backends.load-balancers."+arn, c.Backends.LoadBalancers[arn], "a host and a port such as 10.0.0.7:8443")
 	}
 	p.want((c.AWS.AccessKeyID == "") == (c.AWS.SecretAccessKey == ""), "aws.access-key-id", c.AWS.AccessKeyID, "both access-key-id and secret-access-key, or neither")
 	p.want(c.AWS.AccessKeyID == "" || c.AWS.Profile == "", "aws.profile", c.AWS.Profile, "a profile or access-key-id, not both")

@@ -170,6 +170,12 @@ type Backends struct {
 	// CABundle is a PEM file of the authorities that HTTPS backends are held to, instead of
 	// the system's. It is read when Gatehouse starts. Default: the system's.
 	CABundle string `yaml:"ca-bundle" env:"BACKENDS_CA_BUNDLE"`
+
+	// LoadBalancers says where the load balancers are that VPC links lead to: a host and a port
+	// ("10.0.0.7:8443") by the ARN of the load balancer or of its listener, as it stands in an
+	// integration's integrationTarget or a link's targetArns. Default: the link's tag
+	// gatehouse:target says it, or else the host of the integration's URI is called.
+	LoadBalancers map[string]string `yaml:"load-balancers"`
 }
 
 // AWS says where integrations of type AWS go, and with which keys.

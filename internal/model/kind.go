@@ -27,6 +27,7 @@ const (
 	KindUsagePlan         Kind = "usageplan"         // UsagePlan
 	KindUsagePlanKey      Kind = "usageplankey"      // UsagePlanKey [UsagePlan], id is the key's
 	KindVPCLink           Kind = "vpclink"           // VPCLink
+	KindVPCLinkV2         Kind = "vpclink2"          // VPCLink of version 2
 	KindCertificate       Kind = "certificate"       // Certificate (ACM), id is the last part of the ARN
 	KindACMAccount        Kind = "acmaccount"        // CertificateAccount; one document, id "account"
 	KindACMEAccount       Kind = "acmeaccount"       // ACMEAccount; global, id is the directory

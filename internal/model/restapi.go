@@ -166,7 +166,8 @@ type DocumentationVersion struct {
 	Parts       []DocumentationPart `json:"parts,omitempty"`
 }
 
-// VPCLink names the load balancers behind which private integrations live.
+// VPCLink names the load balancers behind which private integrations live; one of version 2 names
+// the subnets that it reaches them from, and integrations name the load balancers.
 type VPCLink struct {
 	ID            string            `json:"id"`
 	Name          string            `json:"name"`
@@ -175,6 +176,11 @@ type VPCLink struct {
 	Status        string            `json:"status"`
 	StatusMessage string            `json:"statusMessage,omitempty"`
 	Tags          map[string]string `json:"tags,omitempty"`
+
+	// Of version 2.
+	Subnets        []string  `json:"subnetIds,omitempty"`
+	SecurityGroups []string  `json:"securityGroupIds,omitempty"`
+	CreatedDate    time.Time `json:"createdDate,omitzero"`
 }
 
 // Account holds API Gateway's settings of an account in a region.

@@ -52,7 +52,7 @@ func (s *Server) Services() []schema.Bound {
 			UsagePlans:         &usageplans.UsagePlans{Store: s.store, Hasher: s.hasher, Counters: s.counters},
 			DomainNames:        s.domainNames,
 		}),
-		apigatewayv2.Bind(&apiGatewayV2{DomainNames: s.domainNames}),
+		apigatewayv2.Bind(&apiGatewayV2{DomainNames: s.domainNames, VPCLinksV2: &restapis.VPCLinksV2{Store: s.store}}),
 		wafv2.Bind(s.firewall.operations(s.store, s.mayAlso)),
 		acm.Bind(s.acm),
 		s3.Bind(s.objects),
@@ -97,9 +97,11 @@ type apiGateway struct {
 	apigateway.Unimplemented
 }
 
-// apiGatewayV2 is the backend of version 2 of API Gateway: how domain names lead to APIs.
+// apiGatewayV2 is the backend of version 2 of API Gateway: how domain names lead to APIs, and VPC
+// links of version 2.
 type apiGatewayV2 struct {
 	*domains.DomainNames
+	*restapis.VPCLinksV2
 	apigatewayv2.Unimplemented
 }
 

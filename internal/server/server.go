@@ -208,7 +208,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	if s.config.Quotas == "aws" {
 		s.gateway.StreamRate = streamRate
 	}
-	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Publish: s.publish}
+	s.compiler = &compile.Compiler{Store: s.store, Suffix: s.config.DomainSuffix, Logger: s.log, Limits: s.limits(), Firewall: s.firewall.compiler(), BackendRoots: roots, Balancers: s.config.Backends.LoadBalancers, Publish: s.publish}
 	s.objects = objects.New(s.store)
 	s.certificates = &clientcertificates.Keeper{Store: s.store, Log: s.log}
 	if err := s.openIdentities(ctx); err != nil {

@@ -2,6 +2,7 @@ package restapis
 
 import (
 	"context"
+	"errors"
 	"maps"
 	"net/url"
 	"regexp"
@@ -85,12 +86,13 @@ func normaliseIntegration(i *model.Integration) {
 	switch i.Type {
 	case "MOCK":
 		i.HTTPMethod, i.URI, i.ConnectionType, i.ConnectionID, i.Credentials = "", "", "", "", ""
+		i.IntegrationTarget = ""
 	case "HTTP", "HTTP_PROXY":
 		if i.ConnectionType == "" {
 			i.ConnectionType = "INTERNET"
 		}
 	default:
-		i.ConnectionType, i.ConnectionID = "", ""
+		i.ConnectionType, i.ConnectionID, i.IntegrationTarget = "", "", ""
 	}
 }
 
@@ -178,9 +180,18 @@ func checkCredentials(role string) error {
 	return nil
 }
 
-// checkConnection refuses a VPC link that is not there. One that a stage variable names is
-// the stage's business.
+// checkConnection refuses a VPC link that is not there, and a target that the link does not take:
+// one of version 2 has no load balancers of its own, so that the integration names one. A link
+// that a stage variable names is the stage's business.
 func checkConnection(tx *store.Tx, in store.Scope, i *model.Integration) error {
+	if i.IntegrationTarget != "" {
+		if i.ConnectionType != "VPC_LINK" {
+			return badRequest("integrationTarget requires the connectionType VPC_LINK")
+		}
+		if arn, ok := model.ParseARN(i.IntegrationTarget); !ok || arn.Service != "elasticloadbalancing" {
+			return badRequest("Invalid integrationTarget: found '" + i.IntegrationTarget + "', want the ARN of an Application or Network Load Balancer or of its listener")
+		}
+	}
 	if i.ConnectionType != "VPC_LINK" {
 		return nil
 	}
@@ -190,8 +201,21 @@ func checkConnection(tx *store.Tx, in store.Scope, i *model.Integration) error {
 	if strings.Contains(i.ConnectionID, "${stageVariables.") {
 		return nil
 	}
-	_, err := vpcLinks.Get(tx, in, i.ConnectionID)
-	return operation.OrElse(err, badRequest(noVPCLink().Message))
+	if _, err := vpcLinksV2.Get(tx, in, i.ConnectionID); err == nil {
+		if i.IntegrationTarget == "" {
+			return badRequest("A VPC link of version 2 requires an integrationTarget")
+		}
+		return nil
+	} else if !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	if _, err := vpcLinks.Get(tx, in, i.ConnectionID); err != nil {
+		return operation.OrElse(err, badRequest(noVPCLink().Message))
+	}
+	if i.IntegrationTarget != "" {
+		return badRequest("integrationTarget requires a VPC link of version 2")
+	}
+	return nil
 }
 
 func (s *RestAPIs) checkTimeout(i *model.Integration) error {
@@ -380,7 +404,7 @@ func patchIntegration(i *model.Integration, o patch.Operation) error {
 		return patch.InvalidPath(o.Path)
 	}
 	*field = o.Value
-	if o.Path == "/contentHandling" || o.Path == "/credentials" {
+	if o.Path == "/contentHandling" || o.Path == "/credentials" || o.Path == "/integrationTarget" {
 		if o.Op == "remove" {
 			*field = ""
 		}

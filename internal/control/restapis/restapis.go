@@ -59,6 +59,7 @@ var (
 	usagePlans   = store.Collection[model.UsagePlan]{Kind: model.KindUsagePlan}
 	clientCerts  = store.Collection[model.ClientCertificate]{Kind: model.KindClientCertificate}
 	vpcLinks     = store.Collection[model.VPCLink]{Kind: model.KindVPCLink}
+	vpcLinksV2   = store.Collection[model.VPCLink]{Kind: model.KindVPCLinkV2}
 	apiKeys      = store.Collection[model.APIKey]{Kind: model.KindAPIKey}
 	accessGrants = store.Collection[model.DomainNameAccessAssociation]{Kind: model.KindAccessAssociation}
 )

@@ -3,6 +3,7 @@ package restapis
 import (
 	"cmp"
 	"context"
+	"errors"
 	"maps"
 	"strings"
 
@@ -43,7 +44,16 @@ var taggables = []taggable{
 	{"/apikeys/", tags.APIKey, tagged(apiKeys, func(v *model.APIKey) *map[string]string { return &v.Tags })},
 	{"/usageplans/", tags.UsagePlan, tagged(usagePlans, func(v *model.UsagePlan) *map[string]string { return &v.Tags })},
 	{"/clientcertificates/", tags.ClientCertificate, tagged(clientCerts, func(v *model.ClientCertificate) *map[string]string { return &v.Tags })},
-	{"/vpclinks/", tags.VPCLink, tagged(vpcLinks, func(v *model.VPCLink) *map[string]string { return &v.Tags })},
+	{"/vpclinks/", tags.VPCLink, eitherLink},
+}
+
+// eitherLink edits the tags of a VPC link, whose ARN does not tell its version.
+func eitherLink(tx *store.Tx, in store.Scope, id string, edit func(*map[string]string) error) error {
+	of := func(v *model.VPCLink) *map[string]string { return &v.Tags }
+	if err := tagged(vpcLinks, of)(tx, in, id, edit); !errors.Is(err, store.ErrNotFound) {
+		return err
+	}
+	return tagged(vpcLinksV2, of)(tx, in, id, edit)
 }
 
 var domainTags = tagged(domainNames, func(v *model.DomainName) *map[string]string { return &v.Tags })

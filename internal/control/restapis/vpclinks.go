@@ -118,22 +118,30 @@ func (s *RestAPIs) DeleteVpcLink(ctx context.Context, in *apigateway.DeleteVpcLi
 		if _, err := vpcLinks.Get(tx, operation.Scope(ctx), id); err != nil {
 			return nil, operation.OrElse(err, noVPCLink())
 		}
-		var users []string
-		for api, err := range apis.In(tx, operation.Scope(ctx)) {
-			if err != nil {
-				return nil, err
-			}
-			found, err := linkUsers(tx, operation.Scope(ctx).Of(api.Value.ID), id)
-			if err != nil {
-				return nil, err
-			}
-			users = append(users, found...)
-		}
-		if len(users) > 0 {
-			return nil, badRequest("Cannot delete vpc link. Vpc link '" + id + "', is referenced in [" + strings.Join(users, ", ") + "] in format of [Method:Resource:Api]")
+		if err := checkUnused(tx, operation.Scope(ctx), id); err != nil {
+			return nil, err
 		}
 		return nil, vpcLinks.Delete(tx, operation.Scope(ctx), id)
 	})
+}
+
+// checkUnused refuses to delete a VPC link, of either version, that an integration of a draft uses.
+func checkUnused(tx *store.Tx, in store.Scope, id string) error {
+	var users []string
+	for api, err := range apis.In(tx, in) {
+		if err != nil {
+			return err
+		}
+		found, err := linkUsers(tx, in.Of(api.Value.ID), id)
+		if err != nil {
+			return err
+		}
+		users = append(users, found...)
+	}
+	if len(users) > 0 {
+		return badRequest("Cannot delete vpc link. Vpc link '" + id + "', is referenced in [" + strings.Join(users, ", ") + "] in format of [Method:Resource:Api]")
+	}
+	return nil
 }
 
 // linkUsers lists the methods of an API's draft whose integration uses a VPC link.

@@ -23,7 +23,8 @@ var notEnforced = [][2]string{
 	{"Stage.tracingEnabled", "no X-Ray segments are written; trace headers are passed on"},
 	{"WAFv2 LoggingConfiguration: delivery streams and buckets that `firewall.logs` does not map", "their records are dropped; the service log and `/_gatehouse/ready` name them"},
 	{"WAFv2 permission policies, API keys, token domains, immunity times", "there is no other account to share with, and no puzzle to solve"},
-	{"VpcLink.targetArns", "there is no load balancer to look up: calls go to the host of the integration's URI, or where the link's tag `gatehouse:target` says"},
+	{"VpcLink.targetArns, Integration.integrationTarget", "there is no load balancer to look up: calls go where `backends.load-balancers` or the link's tag `gatehouse:target` says, else to the host of the integration's URI"},
+	{"apigatewayv2 VpcLink subnetIds, securityGroupIds", "kept and shown: listeners and routes of this machine decide what is reached"},
 }
 
 // TestCoverage compares docs/coverage.md with what the server offers. Run with -args -write

@@ -86,7 +86,6 @@ var unread = map[string]string{
 
 // stored are members that are kept and shown, and that nothing acts on.
 var stored = map[string]string{
-	"CreateVpcLink.targetArns":                                  "there is no load balancer to look up",
 	"CreateDomainNameAccessAssociation.accessAssociationSource": "private domain names are not served",
 	"CreateDomainName.routingMode":                              "ROUTING_RULE_* belong to API version 2",
 	"CreateStage.tracingEnabled":                                "no X-Ray segments are written",

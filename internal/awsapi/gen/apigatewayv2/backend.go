@@ -19,14 +19,19 @@ import (
 type Backend interface {
 	CreateApiMapping(context.Context, *CreateApiMappingInput) (*CreateApiMappingOutput, error)
 	CreateRoutingRule(context.Context, *CreateRoutingRuleInput) (*CreateRoutingRuleOutput, error)
+	CreateVpcLink(context.Context, *CreateVpcLinkInput) (*CreateVpcLinkOutput, error)
 	DeleteApiMapping(context.Context, *DeleteApiMappingInput) (*DeleteApiMappingOutput, error)
 	DeleteRoutingRule(context.Context, *DeleteRoutingRuleInput) (*DeleteRoutingRuleOutput, error)
+	DeleteVpcLink(context.Context, *DeleteVpcLinkInput) (*DeleteVpcLinkOutput, error)
 	GetApiMapping(context.Context, *GetApiMappingInput) (*GetApiMappingOutput, error)
 	GetApiMappings(context.Context, *GetApiMappingsInput) (*GetApiMappingsOutput, error)
 	GetRoutingRule(context.Context, *GetRoutingRuleInput) (*GetRoutingRuleOutput, error)
 	ListRoutingRules(context.Context, *ListRoutingRulesInput) (*ListRoutingRulesOutput, error)
+	GetVpcLink(context.Context, *GetVpcLinkInput) (*GetVpcLinkOutput, error)
+	GetVpcLinks(context.Context, *GetVpcLinksInput) (*GetVpcLinksOutput, error)
 	PutRoutingRule(context.Context, *PutRoutingRuleInput) (*PutRoutingRuleOutput, error)
 	UpdateApiMapping(context.Context, *UpdateApiMappingInput) (*UpdateApiMappingOutput, error)
+	UpdateVpcLink(context.Context, *UpdateVpcLinkInput) (*UpdateVpcLinkOutput, error)
 }
 
 // Unimplemented is a Backend that answers every call with awserr.NotImplemented. Embed
@@ -44,11 +49,17 @@ func (refusals) CreateApiMapping(context.Context, *CreateApiMappingInput) (*Crea
 func (refusals) CreateRoutingRule(context.Context, *CreateRoutingRuleInput) (*CreateRoutingRuleOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "CreateRoutingRule")
 }
+func (refusals) CreateVpcLink(context.Context, *CreateVpcLinkInput) (*CreateVpcLinkOutput, error) {
+	return nil, awserr.NotImplemented("apigatewayv2", "CreateVpcLink")
+}
 func (refusals) DeleteApiMapping(context.Context, *DeleteApiMappingInput) (*DeleteApiMappingOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "DeleteApiMapping")
 }
 func (refusals) DeleteRoutingRule(context.Context, *DeleteRoutingRuleInput) (*DeleteRoutingRuleOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "DeleteRoutingRule")
+}
+func (refusals) DeleteVpcLink(context.Context, *DeleteVpcLinkInput) (*DeleteVpcLinkOutput, error) {
+	return nil, awserr.NotImplemented("apigatewayv2", "DeleteVpcLink")
 }
 func (refusals) GetApiMapping(context.Context, *GetApiMappingInput) (*GetApiMappingOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "GetApiMapping")
@@ -62,11 +73,20 @@ func (refusals) GetRoutingRule(context.Context, *GetRoutingRuleInput) (*GetRouti
 func (refusals) ListRoutingRules(context.Context, *ListRoutingRulesInput) (*ListRoutingRulesOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "ListRoutingRules")
 }
+func (refusals) GetVpcLink(context.Context, *GetVpcLinkInput) (*GetVpcLinkOutput, error) {
+	return nil, awserr.NotImplemented("apigatewayv2", "GetVpcLink")
+}
+func (refusals) GetVpcLinks(context.Context, *GetVpcLinksInput) (*GetVpcLinksOutput, error) {
+	return nil, awserr.NotImplemented("apigatewayv2", "GetVpcLinks")
+}
 func (refusals) PutRoutingRule(context.Context, *PutRoutingRuleInput) (*PutRoutingRuleOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "PutRoutingRule")
 }
 func (refusals) UpdateApiMapping(context.Context, *UpdateApiMappingInput) (*UpdateApiMappingOutput, error) {
 	return nil, awserr.NotImplemented("apigatewayv2", "UpdateApiMapping")
+}
+func (refusals) UpdateVpcLink(context.Context, *UpdateVpcLinkInput) (*UpdateVpcLinkOutput, error) {
+	return nil, awserr.NotImplemented("apigatewayv2", "UpdateVpcLink")
 }
 
 // Bind joins the service's tables with the backend that serves it.

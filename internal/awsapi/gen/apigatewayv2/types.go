@@ -2,7 +2,9 @@
 
 package apigatewayv2
 
-import ()
+import (
+	"time"
+)
 
 // ApiMapping is the structure ApiMapping.
 type ApiMapping struct {
@@ -46,6 +48,27 @@ type CreateRoutingRuleOutput struct {
 	RoutingRuleId  *string                // sent as routingRuleId
 }
 
+// CreateVpcLinkInput is the input of CreateVpcLink.
+type CreateVpcLinkInput struct {
+	Name             *string           // required, sent as name
+	SecurityGroupIds []string          // sent as securityGroupIds
+	SubnetIds        []string          // required, sent as subnetIds
+	Tags             map[string]string // sent as tags
+}
+
+// CreateVpcLinkOutput is the output of CreateVpcLink.
+type CreateVpcLinkOutput struct {
+	CreatedDate          *time.Time        // sent as createdDate
+	Name                 *string           // sent as name
+	SecurityGroupIds     []string          // sent as securityGroupIds
+	SubnetIds            []string          // sent as subnetIds
+	Tags                 map[string]string // sent as tags
+	VpcLinkId            *string           // sent as vpcLinkId
+	VpcLinkStatus        *VpcLinkStatus    // sent as vpcLinkStatus
+	VpcLinkStatusMessage *string           // sent as vpcLinkStatusMessage
+	VpcLinkVersion       *VpcLinkVersion   // sent as vpcLinkVersion
+}
+
 // DeleteApiMappingInput is the input of DeleteApiMapping.
 type DeleteApiMappingInput struct {
 	ApiMappingId *string // required, path
@@ -57,6 +80,15 @@ type DeleteRoutingRuleInput struct {
 	DomainName    *string // required, path
 	DomainNameId  *string // query domainNameId
 	RoutingRuleId *string // required, path
+}
+
+// DeleteVpcLinkInput is the input of DeleteVpcLink.
+type DeleteVpcLinkInput struct {
+	VpcLinkId *string // required, path
+}
+
+// DeleteVpcLinkOutput is the output of DeleteVpcLink.
+type DeleteVpcLinkOutput struct {
 }
 
 // GetApiMappingInput is the input of GetApiMapping.
@@ -114,6 +146,36 @@ type GetRoutingRuleOutput struct {
 	Priority       *int32                 // sent as priority
 	RoutingRuleArn *string                // sent as routingRuleArn
 	RoutingRuleId  *string                // sent as routingRuleId
+}
+
+// GetVpcLinkInput is the input of GetVpcLink.
+type GetVpcLinkInput struct {
+	VpcLinkId *string // required, path
+}
+
+// GetVpcLinkOutput is the output of GetVpcLink.
+type GetVpcLinkOutput struct {
+	CreatedDate          *time.Time        // sent as createdDate
+	Name                 *string           // sent as name
+	SecurityGroupIds     []string          // sent as securityGroupIds
+	SubnetIds            []string          // sent as subnetIds
+	Tags                 map[string]string // sent as tags
+	VpcLinkId            *string           // sent as vpcLinkId
+	VpcLinkStatus        *VpcLinkStatus    // sent as vpcLinkStatus
+	VpcLinkStatusMessage *string           // sent as vpcLinkStatusMessage
+	VpcLinkVersion       *VpcLinkVersion   // sent as vpcLinkVersion
+}
+
+// GetVpcLinksInput is the input of GetVpcLinks.
+type GetVpcLinksInput struct {
+	MaxResults *string // query maxResults
+	NextToken  *string // query nextToken
+}
+
+// GetVpcLinksOutput is the output of GetVpcLinks.
+type GetVpcLinksOutput struct {
+	Items     []VpcLink // sent as items
+	NextToken *string   // sent as nextToken
 }
 
 // PutRoutingRuleInput is the input of PutRoutingRule.
@@ -194,6 +256,58 @@ type UpdateApiMappingOutput struct {
 	ApiMappingKey *string // sent as apiMappingKey
 	Stage         *string // sent as stage
 }
+
+// UpdateVpcLinkInput is the input of UpdateVpcLink.
+type UpdateVpcLinkInput struct {
+	Name      *string // sent as name
+	VpcLinkId *string // required, path
+}
+
+// UpdateVpcLinkOutput is the output of UpdateVpcLink.
+type UpdateVpcLinkOutput struct {
+	CreatedDate          *time.Time        // sent as createdDate
+	Name                 *string           // sent as name
+	SecurityGroupIds     []string          // sent as securityGroupIds
+	SubnetIds            []string          // sent as subnetIds
+	Tags                 map[string]string // sent as tags
+	VpcLinkId            *string           // sent as vpcLinkId
+	VpcLinkStatus        *VpcLinkStatus    // sent as vpcLinkStatus
+	VpcLinkStatusMessage *string           // sent as vpcLinkStatusMessage
+	VpcLinkVersion       *VpcLinkVersion   // sent as vpcLinkVersion
+}
+
+// VpcLink is the structure VpcLink.
+type VpcLink struct {
+	CreatedDate          *time.Time        // sent as createdDate
+	Name                 *string           // required, sent as name
+	SecurityGroupIds     []string          // required, sent as securityGroupIds
+	SubnetIds            []string          // required, sent as subnetIds
+	Tags                 map[string]string // sent as tags
+	VpcLinkId            *string           // required, sent as vpcLinkId
+	VpcLinkStatus        *VpcLinkStatus    // sent as vpcLinkStatus
+	VpcLinkStatusMessage *string           // sent as vpcLinkStatusMessage
+	VpcLinkVersion       *VpcLinkVersion   // sent as vpcLinkVersion
+}
+
+// VpcLinkStatus is one of the values below.
+type VpcLinkStatus string
+
+// The values of VpcLinkStatus.
+const (
+	VpcLinkStatusPending   VpcLinkStatus = "PENDING"
+	VpcLinkStatusAvailable VpcLinkStatus = "AVAILABLE"
+	VpcLinkStatusDeleting  VpcLinkStatus = "DELETING"
+	VpcLinkStatusFailed    VpcLinkStatus = "FAILED"
+	VpcLinkStatusInactive  VpcLinkStatus = "INACTIVE"
+)
+
+// VpcLinkVersion is one of the values below.
+type VpcLinkVersion string
+
+// The values of VpcLinkVersion.
+const (
+	VpcLinkVersionV2 VpcLinkVersion = "V2"
+)
 
 // DeleteApiMappingOutput is the output of DeleteApiMapping.
 type DeleteApiMappingOutput struct {
