@@ -172,7 +172,7 @@ func BenchmarkAdd(b *testing.B) {
 // TestSprayingDoesNotStarveNewSenders holds that who begins to send while addresses are sprayed
 // is soon counted: among keys that are equally weak, it is not always the latest that goes.
 func TestSprayingDoesNotStarveNewSenders(t *testing.T) {
-	const senders, limit = 40, 10
+	const senders, limit = 40, 5
 	c := NewStore().Counter(wafrules.RateRule{ID: "r", Limit: limit, Window: time.Minute})
 	now := time.Unix(1_700_000_000, 0)
 	sprayed := 0
@@ -182,9 +182,9 @@ func TestSprayingDoesNotStarveNewSenders(t *testing.T) {
 			c.Add("spray"+strconv.Itoa(sprayed), netip.Addr{}, now)
 		}
 	}
-	spray(2 * maxKeys)
+	spray(maxKeys)
 	limited := 0
-	for range limit + 25 {
+	for range limit + 15 {
 		limited = 0
 		for i := range senders {
 			if c.Add("sender"+strconv.Itoa(i), netip.Addr{}, now) {
