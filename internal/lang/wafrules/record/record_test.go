@@ -204,6 +204,32 @@ func TestProtection(t *testing.T) {
 	}
 }
 
+// TestProtectionInDisguise holds that a protected value stays hidden however its name is
+// written and whatever parts it from others.
+func TestProtectionInDisguise(t *testing.T) {
+	argument, cookie := Protection{Type: "SINGLE_QUERY_ARGUMENT", Keys: []string{"token"}}, Protection{Type: "SINGLE_COOKIE", Keys: []string{"sid"}}
+	for _, c := range []struct{ args, cookie string }{
+		{"a=1;token=secret&b=2", "a=1;sid=secret;b=2"}, {"to%6ben=secret", `sid="x;secret"; b=2`}, {"TOKEN=secret", `sid="\";secret"`}, {`a="x&token=secret&b="`, `a="x; sid=secret; b="`},
+		{"token=a&token=secret", "sid=a; sid=secret"}, {"token=secret", `sid="secret`}, {"token==secret", "sid==secret"},
+	} {
+		r := HTTPRequest{Args: c.args, Headers: []Header{{"Cookie", c.cookie}}}
+		r.protect("1", &argument)
+		r.protect("1", &cookie)
+		if strings.Contains(r.Args+r.Headers[0].Value, "secret") {
+			t.Errorf("%s and %s: %s and %s", c.args, c.cookie, r.Args, r.Headers[0].Value)
+		}
+	}
+	rates := Log{RateBasedRuleList: []Rate{{CustomValues: []RateValue{{"HEADER", "Cookie", "sid=secret"}, {"COOKIE", "other", "seen"}}}}}
+	rates.Protect("1", []Protection{cookie})
+	if got := rates.RateBasedRuleList[0].CustomValues; got[0].Value != Redacted || got[1].Value != "seen" {
+		t.Errorf("keys of a rate-based rule: %+v", got)
+	}
+	rates.Protect("1", []Protection{{Type: "SINGLE_HEADER", Keys: []string{"cookie"}}})
+	if got := rates.RateBasedRuleList[0].CustomValues; got[1].Value != Redacted {
+		t.Errorf("a cookie of a protected header: %+v", got)
+	}
+}
+
 func TestExplanationIsMasked(t *testing.T) {
 	v := event().Verdict
 	key := []byte("key")

@@ -4,6 +4,8 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"strings"
+
+	"gatehouse/internal/lang/wafrules/transform"
 )
 
 // Redacted stands for what must not be shown.
@@ -84,7 +86,7 @@ func (r *HTTPRequest) protect(account string, p *Protection) {
 			r.Args = p.hide(account, r.Args)
 		}
 	case "SINGLE_QUERY_ARGUMENT":
-		r.Args = protectPairs(r.Args, "&", func(name string) bool { return p.has(name, true) }, func(v string) string { return p.hide(account, v) })
+		r.Args = protectPairs(r.Args, "&;", func(name string) bool { return p.has(name, true) || p.has(unescaped(name), true) }, func(v string) string { return p.hide(account, v) })
 	case "SINGLE_HEADER", "SINGLE_COOKIE":
 		protectHeaders(r.Headers, account, p)
 	}
@@ -102,16 +104,49 @@ func protectHeaders(hs []Header, account string, p *Protection) {
 	}
 }
 
-// protectPairs hides the values of selected name=value pairs.
-func protectPairs(text, separator string, selected func(string) bool, hide func(string) string) string {
-	pairs := strings.Split(text, separator)
-	for i, pair := range pairs {
-		name, value, found := strings.Cut(pair, "=")
+// protectPairs hides the values of selected name=value pairs, which any of the separators
+// part. A selected value in quotes is hidden to where they end.
+func protectPairs(text, separators string, selected func(string) bool, hide func(string) string) string {
+	var b strings.Builder
+	for {
+		end := strings.IndexAny(text, separators)
+		if end < 0 {
+			end = len(text)
+		}
+		name, value, found := strings.Cut(text[:end], "=")
 		if found && selected(strings.TrimSpace(name)) {
-			pairs[i] = name + "=" + hide(value)
+			if strings.HasPrefix(value, `"`) {
+				end = max(end, len(name)+len(`="`)+closing(text[len(name)+len(`="`):]))
+				value = text[len(name)+1 : end]
+			}
+			b.WriteString(name + "=" + hide(value))
+		} else {
+			b.WriteString(text[:end])
+		}
+		if end == len(text) {
+			return b.String()
+		}
+		b.WriteByte(text[end])
+		text = text[end+1:]
+	}
+}
+
+// closing is the place behind the quote that ends a value, 0 when none does.
+func closing(s string) int {
+	for i := 0; i < len(s); i++ {
+		switch s[i] {
+		case '\\':
+			i++
+		case '"':
+			return i + 1
 		}
 	}
-	return strings.Join(pairs, separator)
+	return 0
+}
+
+// unescaped is a name as applications read it.
+func unescaped(name string) string {
+	return string(transform.URLDecode.Append(nil, name))
 }
 
 // locations lists the components whose matched data a protection hides: one argument hides
@@ -146,7 +181,8 @@ func (l *Log) protectDetails(account string, p *Protection) {
 		for i := range r.CustomValues {
 			v := &r.CustomValues[i]
 			if v.Key == rateKeys[p.Type] && (p.Type == "QUERY_STRING" || p.has(v.Name, p.Type != "SINGLE_COOKIE")) ||
-				v.Key == "QUERY_ARGUMENT" && p.Type == "QUERY_STRING" || v.Key == "QUERY_STRING" && p.Type == "SINGLE_QUERY_ARGUMENT" {
+				v.Key == "QUERY_ARGUMENT" && p.Type == "QUERY_STRING" || v.Key == "QUERY_STRING" && p.Type == "SINGLE_QUERY_ARGUMENT" ||
+				v.Key == "HEADER" && p.Type == "SINGLE_COOKIE" && strings.EqualFold(v.Name, "cookie") || v.Key == "COOKIE" && p.Type == "SINGLE_HEADER" && p.has("cookie", true) {
 				v.Value = p.hide(account, v.Value)
 			}
 		}
