@@ -32,7 +32,7 @@ var harmlessHeaders = []string{
 	"Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,image/webp,*/*;q=0.8", "If-None-Match: W/\"33a64df551425fcc55e4d42a148795d9f25f89d4\"", "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln", "Authorization: Basic YWxhZGRpbjpvcGVuc2VzYW1l",
 	"Sec-Ch-Ua: \"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\"", "Content-Disposition: attachment; filename=\"report.pdf\"", "X-Request-Id: 7f3c1b2a", "Range: bytes=0-1023", "Cache-Control: max-age=0, no-cache", "Via: 1.1 vegur, 1.1 proxy (squid/5.7)",
 	"User-Agent: Mozilla/5.0 (iPhone; CPU iPhone OS 18_0 like Mac OS X) AppleWebKit/605.1.15 (KHTML, like Gecko) Version/18.0 Mobile/15E148 Safari/604.1", "User-Agent: Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
-	"User-Agent: okhttp/4.12.0", "User-Agent: aws-sdk-go-v2/1.32.0 os/linux lang/go#1.26 md/GOOS#linux", "User-Agent: Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A.230803.041)", "X-Filename: holiday photo (1).jpg", "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+	"User-Agent: okhttp/4.12.0", "User-Agent: aws-sdk-go-v2/1.32.0 os/linux lang/go#1.26 md/GOOS#linux", "User-Agent: Dalvik/2.1.0 (Linux; U; Android 14; Pixel 8 Build/UD1A.230803.041)", "X-Filename: holiday photo (1).jpg", "X-File-Name: main.py", "X-Filename: package.json", "X-Filename: build.log", "X-Filename: dump.sql", "Slug: a-first-post", "Traceparent: 00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
 }
 
 // TestHarmlessRequestsPass holds that rules on whole queries, paths and headers leave what is

@@ -29,15 +29,15 @@ var fileNames = &wafrules.FieldToMatch{Headers: &wafrules.MapField{MatchPattern:
 	MatchScope: "VALUE", OversizeHandling: "CONTINUE"}}
 
 // uploads are names that nobody gives to a document: settings and credentials of programs,
-// what a shell or an interpreter reads, copies of a server's files, and files of the kernel.
+// copies of a server's files, and files of the kernel. Programs are documents to some.
 var uploads = []string{
 	`(?i)^\.(?:` + words(`\w{1,20}rc \w{1,20}_?history \w{1,20}_?profile \w{1,20}ignore env(?:\.\w+)? boto htaccess htpasswd htdigest netrc pgpass my\.cnf vimrc viminfo git\w* svn hg bzr aws azure gcloud docker\w* kube ssh gnupg gem npmrc pypirc
 		s3cfg addressbook subversion mysql_\w+ psql_\w+ rediscli_history lesshst login logout cshrc tcshrc kshrc xinitrc xsession fetchmailrc muttrc google_authenticator proclog procmailrc rhosts shosts travis\.yml DS_Store idea vscode drush config local`) + `)$`,
-	`(?i)\.(?:bak|backup|old|orig|save|swp|swo|copy|dist|tmp|inc|conf|cfg|cnf|ini|key|pem|crt|p12|pfx|kdbx|sql|sqlite\d?|mdb|dump|log|dll|exe|bat|cmd|ps1|vbs|scr|hta|cgi|pl|py|rb|sh|so)$`,
+	`(?i)\.(?:bak|backup|old|orig|save|swp|swo|inc|conf|cfg|cnf|ini|key|pem|p12|pfx|kdbx)$`,
 	`(?i)^(?:` + words(`acpi asound bootconfig buddyinfo cgroups? cmdline config\.gz cpuinfo crypto diskstats dynamic_debug execdomains fairscheduler fb filesystems interrupts iomem ioports ipmi kallsyms kcore key-users keys kmsg kpagecgroup kpagecount kpageflags
 		latency_stats loadavg locks mdstat meminfo modules mounts mtrr net pagetypeinfo partitions pressure sched_debug schedstat scsi self slabinfo softirqs swaps sysrq-trigger sysvipc thread-self timer_list timer_stats tty uptime version version_signature
 		vmallocinfo vmstat zoneinfo id_(?:rsa|dsa|ecdsa|ed25519)(?:\.pub)? authorized_keys known_hosts passwd shadow gshadow sudoers fstab hosts crontab web\.xml web\.config wp-config[\w.-]{0,20} config\.(?:php|inc|ya?ml|json|xml) settings\.(?:php|py) localsettings\.php
-		docker-compose\.ya?ml dockerfile composer\.(?:json|lock) package(?:-lock)?\.json gemfile(?:\.lock)? yarn\.lock makefile jenkinsfile vagrantfile gruntfile\.js gulpfile\.js database\.yml secrets?\.ya?ml credentials(?:\.\w+)?`) + `)$`,
+		database\.yml secrets?\.ya?ml credentials(?:\.\w+)?`) + `)$`,
 }
 
 func unix() source {
