@@ -188,6 +188,7 @@ func TestRules(t *testing.T) {
 
 // harmless are values that people and programs send.
 var harmless = []string{
+	"!!!", "It depends on the process. Version (2) is out.", "This is global. Function names are not.", "Do it like this. Constructor calls come later.", "See the constructor. Prototype chains are long.", "a response. Send (it) back", "wait!! really?",
 	"if a == b, then we are done", "see (the manual) (page 3)", "the {w, x} pair", `say "yes" (or "no")`, "localhost", "metadata", "a < f o r example", "base64: aGVsbG8gd29ybGQsIGhvdyBhcmUgeW91IHRvZGF5Pw==", "document [draft]",
 	"user agent = Mozilla", "precision is 2", "this [thing] works", "x <(y) z in maths", "function (a, b) of two", "prefix.io", "ls", "id", "who am I",
 	"O'Brien", "D'Angelo & Sons", "Maria José Ñandú", "中文文本,带标点", "Привет, мир", "100% cotton (pre-washed)", "C++ / C# developer", "AT&T", "R&D; M&A", "rock 'n' roll",

@@ -102,7 +102,7 @@ var unixCommands = []string{
 	`(?:^|=)python\d\.\d+ \w`, `(?:^|=)[<>]\([a-z][^()]{0,60}\)`,
 	// A command that is no word of English and all that a value says.
 	"(?:^|=)(?:" + words(lonely) + ") ?(?:$|&)",
-	`\{\w{1,3}\.\.\w{1,3}(?:\.\.\d{1,3})?\}`, `(?:^|[=;|&])!(?:!|\$|\^|\*|:\d|-\d)`, `(?:^|[=;|&/])\{,[\w/-]`,
+	`\{\w{1,3}\.\.\w{1,3}(?:\.\.\d{1,3})?\}`, `(?:^|[=;|&])!(?:!:|\$|\^|:\d|-\d)`, `(?:^|[=;|&/])\{,[\w/-]`,
 	`\{(?:` + words(commands) + `|echo|find|grep|tail|head|touch|ping|kill|ssh|node|sleep|nl|tac|od),`, `/etc/(?:passwd|shadow|group|hosts|crontab|sudoers)`,
 }
 
