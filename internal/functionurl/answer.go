@@ -35,6 +35,7 @@ var (
 	errMisdirected = &refusal{421, "", "Misdirected Request"}
 	errFunction    = &refusal{502, "", "Internal Server Error"}
 	errThrottled   = &refusal{429, "TooManyRequestsException", `{"Reason":"ReservedFunctionConcurrentInvocationLimitExceeded","Type":"User","message":"Rate Exceeded."}`}
+	errNoMemory    = &refusal{503, "ServiceException", `{"Message":"Service Unavailable"}`}
 	errInternal    = &refusal{500, "InternalFailure", `{"Message":"Internal Server Error"}`}
 )
 

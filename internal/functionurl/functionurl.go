@@ -13,12 +13,12 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"time"
 
 	"gatehouse/internal/awsapi/sigv4"
+	"gatehouse/internal/hold"
 	"gatehouse/internal/invoke"
 	"gatehouse/internal/message"
 )
@@ -54,7 +54,8 @@ type Functions interface {
 type Handler struct {
 	Functions Functions
 	Verifier  *sigv4.Verifier
-	Suffix    string // of host names, in lower case: ID.lambda-url.REGION.SUFFIX
+	Suffix    string       // of host names, in lower case: ID.lambda-url.REGION.SUFFIX
+	Memory    *hold.Memory // bounds what bodies hold in memory together; nil means no bound
 	Log       *slog.Logger
 }
 
@@ -82,6 +83,7 @@ func (h *Handler) Split(host string) (id, region string, ok bool) {
 // Serve answers a request to the function URL with an id.
 func (h *Handler) Serve(ctx context.Context, id, region string, req *message.Request, w message.Writer) {
 	x := &exchange{h: h, req: req, w: w, start: time.Now(), id: newID()}
+	defer func() { h.Memory.Give(x.held) }()
 	if err := x.run(ctx, id, region); err != nil {
 		x.refuse(err)
 	}
@@ -96,6 +98,7 @@ type exchange struct {
 	caller *sigv4.Principal
 	key    string // the caller's access key id
 	body   []byte
+	held   int64 // of Handler.Memory
 	start  time.Time
 	id     string // of the request
 }
@@ -118,6 +121,9 @@ func (x *exchange) run(ctx context.Context, id, region string) error {
 	}
 	if x.isPreflight() {
 		return x.preflight()
+	}
+	if err := x.expect(ctx); err != nil {
+		return err
 	}
 	if err := x.readBody(); err != nil {
 		return err
@@ -152,10 +158,25 @@ func (x *exchange) misdirected() bool {
 	return !strings.EqualFold(name, strings.TrimSuffix(host, "."))
 }
 
+// expect refuses a request that will be refused whatever its body is, before that takes memory.
+func (x *exchange) expect(ctx context.Context) error {
+	if !x.url.IAM || x.req.ContentLength >= 0 && x.req.ContentLength <= hold.Free {
+		return nil
+	}
+	service := x.signing()
+	if err := x.h.Verifier.Expect(ctx, &service, sigv4.FromMessage(x.req)); err != nil {
+		return unverified(err)
+	}
+	return nil
+}
+
 // readBody reads the body, which is part of what is signed and of the event.
 func (x *exchange) readBody() error {
-	body, err := io.ReadAll(io.LimitReader(x.req.Body, maxBody+1))
+	body, held, err := x.h.Memory.Read(x.req.Body, maxBody)
+	x.held = held
 	switch {
+	case errors.Is(err, hold.ErrFull):
+		return errNoMemory
 	case errors.Is(err, message.ErrBodyTooLarge), len(body) > maxBody:
 		return errTooLarge
 	case err != nil:
@@ -165,6 +186,14 @@ func (x *exchange) readBody() error {
 	return nil
 }
 
+// signing is how requests are signed for.
+func (x *exchange) signing() sigv4.Service {
+	service := sigv4.RestJSON("lambda")
+	service.AllowUnsigned, service.MaxBody = true, maxBody
+	service.Region = func(region string) bool { return region == x.url.Region }
+	return service
+}
+
 // authorize judges who calls. A signature is looked at where the URL wants one; to others
 // it is a header like any.
 func (x *exchange) authorize(ctx context.Context) error {
@@ -172,9 +201,7 @@ func (x *exchange) authorize(ctx context.Context) error {
 		sum := sha256.Sum256(x.body)
 		req := sigv4.FromMessage(x.req)
 		req.Body, req.PayloadHash = nil, hex.EncodeToString(sum[:])
-		service := sigv4.RestJSON("lambda")
-		service.AllowUnsigned, service.MaxBody = true, maxBody
-		service.Region = func(region string) bool { return region == x.url.Region }
+		service := x.signing()
 		res, err := x.h.Verifier.Verify(ctx, &service, req)
 		if err != nil {
 			return unverified(err)

@@ -12,6 +12,7 @@ import (
 
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/functionurl"
+	"gatehouse/internal/hold"
 	"gatehouse/internal/invoke"
 	"gatehouse/internal/message"
 )
@@ -90,6 +91,21 @@ func serve(f *fixed, req *message.Request) *written {
 	req.Conn = &message.Conn{Remote: netip.MustParseAddrPort("192.0.2.1:1234")}
 	h.Serve(context.Background(), "abc", "eu-west-1", req, w)
 	return w
+}
+
+// Bodies take of the gateway's memory what comes of them, and are refused when there is none.
+func TestBodiesAreBoundedTogether(t *testing.T) {
+	f := &fixed{answer: []byte(`"ok"`)}
+	memory := &hold.Memory{Limit: 1 << 20}
+	h := &functionurl.Handler{Functions: f, Memory: memory, Suffix: "gate.example", Log: slog.New(slog.DiscardHandler)}
+	for size, want := range map[int]int{100: 200, 900 << 10: 200, 3 << 20: 503, 7 << 20: 503} {
+		w := new(written)
+		h.Serve(t.Context(), "abc", "eu-west-1", &message.Request{Method: "POST", Path: "/", Host: "abc.lambda-url.eu-west-1.gate.example", ContentLength: int64(size),
+			Body: strings.NewReader(strings.Repeat("x", size)), Conn: &message.Conn{Remote: netip.MustParseAddrPort("192.0.2.1:1234")}}, w)
+		if w.status != want || memory.Held() != 0 {
+			t.Errorf("a body of %d bytes: got %d and %d held after it, want %d and 0", size, w.status, memory.Held(), want)
+		}
+	}
 }
 
 // A caller cannot claim a client certificate: function URLs verify none.

@@ -82,15 +82,20 @@ func (x *exchange) authorizeByPolicy(policy *iampolicy.Policy) error {
 // authenticate verifies the request's signature. The body is read first: its hash is part
 // of what is signed.
 func (x *exchange) authenticate(ctx context.Context) error {
+	service := x.g.ExecuteAPI
+	service.Region = func(region string) bool { return region == x.stage.API.Region }
+	req := sigv4.FromMessage(x.req)
+	if n := x.req.ContentLength; n < 0 || n > maxKept { // a large body is not read for nothing
+		if err := x.g.Verifier.Expect(ctx, &service, req); err != nil {
+			return unverified(err)
+		}
+	}
 	body, err := x.readBody()
 	if err != nil {
 		return err
 	}
 	sum := x.bodySum(body)
-	req := sigv4.FromMessage(x.req)
 	req.Body, req.PayloadHash = nil, hex.EncodeToString(sum[:])
-	service := x.g.ExecuteAPI
-	service.Region = func(region string) bool { return region == x.stage.API.Region }
 	result, err := x.g.Verifier.Verify(ctx, &service, req)
 	if err != nil {
 		return unverified(err)

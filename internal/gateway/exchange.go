@@ -8,6 +8,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/gateway/inspect"
 	"gatehouse/internal/gateway/meter"
+	"gatehouse/internal/hold"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/lang/expression"
 	"gatehouse/internal/lang/mapping"
@@ -96,7 +97,7 @@ type buffers struct {
 
 // maxKept is the largest buffer that is kept for the next exchange, in bytes: one large
 // body must not stay in memory for ever.
-const maxKept = 64 << 10
+const maxKept = hold.Free
 
 // run is the sequence of a request (request-lifecycle, section 1). What is not built yet
 // is not stubbed: the compiler marks methods and stages that need it, and serve refuses
@@ -165,7 +166,7 @@ func (x *exchange) end() {
 	if s := x.streamed.fn; s != nil {
 		s.close()
 	}
-	x.g.Memory.give(x.held)
+	x.g.Memory.Give(x.held)
 	x.unpeek()
 	x.undecode()
 	buffers, body := x.buffers, x.res.own()

@@ -10,6 +10,7 @@ import (
 	"gatehouse/internal/awsapi/sigv4"
 	"gatehouse/internal/counter"
 	"gatehouse/internal/gateway/authorizer"
+	"gatehouse/internal/hold"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/invoke"
 	"gatehouse/internal/message"
@@ -56,8 +57,8 @@ type Gateway struct {
 	// Clients is told of each request that a trusted client certificate came with; may be nil.
 	Clients Clients
 
-	// Memory bounds what bodies hold in memory together.
-	Memory Memory
+	// Memory bounds what bodies hold in memory together; nil means no bound.
+	Memory *hold.Memory
 
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time

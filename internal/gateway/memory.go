@@ -1,31 +1,6 @@
 package gateway
 
-import (
-	"sync/atomic"
-
-	"gatehouse/internal/plan"
-)
-
-// Memory bounds what requests and answers hold in memory together, so that many clients with
-// large bodies, or slow ones, cannot take all of it. What each exchange may keep for the next one
-// (maxKept) is not counted. The zero value has no bound. It is safe for concurrent use.
-type Memory struct {
-	Limit int64 // bytes; 0 means no bound
-	held  atomic.Int64
-}
-
-// Held is how many bytes are held now.
-func (m *Memory) Held() int64 { return m.held.Load() }
-
-func (m *Memory) take(n int64) bool {
-	if m.held.Add(n) > m.Limit && m.Limit > 0 {
-		m.held.Add(-n)
-		return false
-	}
-	return true
-}
-
-func (m *Memory) give(n int64) { m.held.Add(-n) }
+import "gatehouse/internal/plan"
 
 var errNoMemory = &Refusal{Type: plan.Default5XX, Status: 503, Message: "Service Unavailable", Kind: "ServiceUnavailableException", Reason: "memory"}
 
@@ -39,7 +14,7 @@ func (x *exchange) claim(c *claim, size int) error {
 	if more <= 0 {
 		return nil
 	}
-	if !x.g.Memory.take(more) {
+	if !x.g.Memory.Take(more) {
 		return errNoMemory
 	}
 	*c += claim(more)

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
+	"gatehouse/internal/hold"
 	"gatehouse/internal/message"
 )
 
 // A body takes memory as it comes, not as it is announced, and gives it back at the end.
 func TestBodiesClaimWhatTheyHold(t *testing.T) {
 	const limit = 2 << 20
-	g := &Gateway{Memory: Memory{Limit: limit}}
+	g := &Gateway{Memory: &hold.Memory{Limit: limit}}
 	read := func(size int, announced int64, fails error) (held int64, err error) {
 		body := io.Reader(strings.NewReader(strings.Repeat("x", size)))
 		if fails != nil {

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -312,5 +313,25 @@ func TestSpellingsOfAPathLeadAroundNothing(t *testing.T) {
 		if status, body, _ := do(t, c, req); !strings.Contains(body, want) {
 			t.Errorf("%s: %d %s, want %s", path, status, body, want)
 		}
+	}
+}
+
+// A large body is not taken into memory for a signature that will be refused whatever it is.
+func TestLargeBodiesOfUnknownKeysAreNotRead(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	upload := a.resource("/upload")
+	a.mock(upload, "POST", `{"statusCode": 200}`, "")
+	if _, err := a.c.UpdateMethod(t.Context(), &apigateway.UpdateMethodInput{RestApiId: a.id, ResourceId: upload, HttpMethod: aws.String("POST"),
+		PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: aws.String("/authorizationType"), Value: aws.String("AWS_IAM")}}}); err != nil {
+		t.Fatal(err)
+	}
+	a.deploy("prod")
+	req := signed(t, "POST", "https://"+a.host()+"/prod/upload", "AKIANOBODYNOBODYNOBO", "x", "us-east-1", time.Now())
+	body, sent := io.Pipe() // nothing comes of it: the answer must not wait
+	defer sent.Close()
+	req.Body, req.ContentLength = body, 1<<20
+	if status, text, _ := do(t, g.Client(t, nil), req); status != 403 || !strings.Contains(text, "security token") {
+		t.Errorf("got %d %s, want 403", status, text)
 	}
 }

@@ -41,6 +41,7 @@ func (f *frontDoor) Serve(ctx context.Context, req *message.Request, w message.W
 func (s *Server) functionURLHandler() *functionurl.Handler {
 	return &functionurl.Handler{
 		Functions: &urlFunctions{s.functions, s.identities, invoker{functions: s.functions, identities: s.identities}},
+		Memory:    s.gateway.Memory,
 		Verifier:  s.gateway.Verifier, Suffix: strings.ToLower(s.config.DomainSuffix), Log: s.log,
 	}
 }

@@ -32,6 +32,7 @@ import (
 	"gatehouse/internal/gateway"
 	"gatehouse/internal/gateway/authorizer"
 	"gatehouse/internal/gateway/userpool"
+	"gatehouse/internal/hold"
 	"gatehouse/internal/http1"
 	"gatehouse/internal/http1/upstream"
 	"gatehouse/internal/http2"
@@ -204,7 +205,7 @@ func (s *Server) assemble(ctx context.Context) error {
 	}
 	s.backend = &upstream.Client{Control: s.egress()}
 	s.gateway = &gateway.Gateway{Answers: authorizer.NewCache(0), Upstream: s.backend, Observer: s.observers(), Clock: s.clock, Logger: s.log, PlainDomains: s.config.PlainDomains}
-	s.gateway.Memory.Limit = s.config.BodyMemory()
+	s.gateway.Memory = &hold.Memory{Limit: s.config.BodyMemory()}
 	if s.config.Quotas == "aws" {
 		s.gateway.StreamRate = streamRate
 	}
