@@ -67,7 +67,7 @@ func (s *Server) Services() []schema.Bound {
 // openDomainNames makes what serves domain names, and judges the tags that steer them.
 func (s *Server) openDomainNames() {
 	s.domainNames = &domains.DomainNames{
-		Store: s.store, Suffix: s.config.DomainSuffix, Locks: s.locks,
+		Store: s.store, Suffix: s.config.DomainSuffix, Locks: s.locks, Authorize: s.mayAlso,
 		Objects: trustStoreObjects{s.objects, objects.AsCaller(s.identities)},
 	}
 	s.steering = &steering.Guard{Authorizer: s.identities, Judges: map[tags.Resource]steering.Judge{tags.DomainName: s.domainNames.JudgeTags}}

@@ -2,6 +2,7 @@ package server_test
 
 import (
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,6 +82,54 @@ func TestMissingObjectsAreConcealed(t *testing.T) {
 			if !errors.As(err, &answer) || answer.HTTPStatusCode() != c.status {
 				t.Errorf("%s by %s: %v, want %d", what, c.name, err, c.status)
 			}
+		}
+	}
+}
+
+// Who may update a domain name may not say by that alone whom it lets in: trust stores and
+// policies have actions of their own.
+func TestTrustStoresAndPoliciesNeedTheirPermission(t *testing.T) {
+	g := servertest.Start(t, nil)
+	d := guard(t, g, "api.example.test", newCA(t, "CA").pem())
+	const policy = `{"Version":"2012-10-17","Statement":[]}`
+	private := "in.example.test"
+	if _, err := d.c.CreateDomainName(t.Context(), &apigateway.CreateDomainNameInput{DomainName: &private, CertificateArn: aws.String(d.certificate(private)),
+		EndpointConfiguration: &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypePrivate}}}); err != nil {
+		t.Fatal(err)
+	}
+	all := `{"Effect":"Allow","Action":["apigateway:*","s3:*"],"Resource":"*"}`
+	for _, c := range []struct{ action, domain, path, value string }{
+		{"AddCertificateToDomain", d.name, "/mutualTlsAuthentication/truststoreUri", "s3://" + d.bucket + "/ca.pem"},
+		{"AddCertificateToDomain", d.name, "/mutualTlsAuthentication/truststoreVersion", d.upload(newCA(t, "Other").pem())},
+		{"RemoveCertificateFromDomain", d.name, "/mutualTlsAuthentication/truststoreUri", ""},
+		{"UpdateDomainNamePolicy", private, "/policy", policy},
+		{"UpdateDomainNameManagementPolicy", private, "/managementPolicy", policy},
+	} {
+		update := func(user *apigateway.Client) error {
+			_, err := user.UpdateDomainName(t.Context(), &apigateway.UpdateDomainNameInput{DomainName: &c.domain,
+				PatchOperations: []types.PatchOperation{{Op: types.OpReplace, Path: &c.path, Value: &c.value}}})
+			return err
+		}
+		deny := `{"Effect":"Deny","Action":"apigateway:` + c.action + `","Resource":"arn:aws:apigateway:us-east-1::/domainnames/` + c.domain + `"}`
+		name := strings.NewReplacer("/", ".").Replace("no" + c.action + c.path)
+		name = name[:min(len(name), 60)]
+		if err := update(apigateway.NewFromConfig(g.AWSWith(userWithStatements(t, g, name, all, deny)))); err == nil || !strings.Contains(err.Error(), "is not authorized to perform: apigateway:"+c.action+" on resource: ") {
+			t.Errorf("%s = %q without %s: %v", c.path, c.value, c.action, err)
+		}
+		if err := update(apigateway.NewFromConfig(g.AWSWith(userWithStatements(t, g, name+"-may", all)))); err != nil {
+			t.Errorf("%s = %q by who may: %v", c.path, c.value, err)
+		}
+	}
+	maker := apigateway.NewFromConfig(g.AWSWith(userWithStatements(t, g, "maker", all, `{"Effect":"Deny","Action":["apigateway:AddCertificateToDomain","apigateway:UpdateDomainNamePolicy"],"Resource":"*"}`)))
+	for _, in := range []*apigateway.CreateDomainNameInput{
+		{DomainName: aws.String("new.example.test"), RegionalCertificateArn: aws.String(d.certificate("new.example.test")), SecurityPolicy: types.SecurityPolicyTls12,
+			EndpointConfiguration:   &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypeRegional}},
+			MutualTlsAuthentication: &types.MutualTlsAuthenticationInput{TruststoreUri: aws.String("s3://" + d.bucket + "/ca.pem")}},
+		{DomainName: aws.String("new.in.example.test"), CertificateArn: aws.String(d.certificate("new.in.example.test")), Policy: aws.String(policy),
+			EndpointConfiguration: &types.EndpointConfiguration{Types: []types.EndpointType{types.EndpointTypePrivate}}},
+	} {
+		if _, err := maker.CreateDomainName(t.Context(), in); err == nil || !strings.Contains(err.Error(), "is not authorized to perform") {
+			t.Errorf("%s is made: %v", *in.DomainName, err)
 		}
 	}
 }

@@ -25,6 +25,10 @@ type DomainNames struct {
 	Objects Objects
 	Suffix  string // of the target names that domain names show
 
+	// Authorize reports whether the caller may do a further action on a resource; the error is the
+	// denial. Nil lets everybody.
+	Authorize func(ctx context.Context, action, resource string) error
+
 	// Steering judges the tags of new domain names; nil lets all through.
 	Steering tags.Guard
 
@@ -90,6 +94,9 @@ func (s *DomainNames) CreateDomainName(ctx context.Context, in *apigateway.Creat
 		if _, err := tx.Holder("domainname", d.DomainName); err == nil {
 			return nil, badRequest("The domain name you provided already exists.")
 		} else if !errors.Is(err, store.ErrNotFound) {
+			return nil, err
+		}
+		if err := s.maySecure(ctx, model.DomainName{DomainName: d.DomainName}, d, false); err != nil {
 			return nil, err
 		}
 		judge := judgement{s: s, ctx: ctx, tx: tx, now: s.now()}
@@ -287,6 +294,9 @@ func (s *DomainNames) update(ctx context.Context, in *apigateway.UpdateDomainNam
 				return nil, err
 			}
 			reread = reread || strings.HasPrefix(o.Path, "/mutualTlsAuthentication/")
+		}
+		if err := s.maySecure(ctx, before, it.Value, reread); err != nil {
+			return nil, err
 		}
 		if it.Value.EndpointConfiguration.Type() != before.EndpointConfiguration.Type() {
 			it.Value.RegionalDomainName, it.Value.RegionalHostedZoneID, it.Value.DistributionDomainName, it.Value.DistributionHostedZoneID, it.Value.DomainNameID = "", "", "", "", ""
