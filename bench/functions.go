@@ -89,19 +89,26 @@ func (c *functionClient) measure(ctx context.Context, requests, crowd int) error
 
 	slow := newConnection()
 	crowdContext, stop := context.WithCancel(ctx)
+	defer stop()
 	var calls sync.WaitGroup
+	started := make(chan error, crowd)
 	for range crowd {
 		calls.Go(func() {
+			const path = "/function?sleep=5s"
+			started <- c.get(crowdContext, slow, path, nil)
 			for crowdContext.Err() == nil {
-				c.get(crowdContext, slow, "/function?sleep=5s", nil) // that it is cut off in the end is meant
+				c.get(crowdContext, slow, path, nil) // that it is cut off in the end is meant
 			}
 		})
 	}
-	time.Sleep(15 * time.Second) // they start
+	for range crowd { // each has had its first answer: all their processes run
+		if err := <-started; err != nil {
+			return err
+		}
+	}
 	var beside []time.Duration
 	for range requests {
 		if err := c.get(ctx, mock, "/mock", &beside); err != nil {
-			stop()
 			return err
 		}
 	}
