@@ -98,7 +98,7 @@ func benchmarkLogs(b *testing.B, integration func(*testing.B) *model.Integration
 			if err != nil {
 				b.Fatal(err)
 			}
-			store, err := logstore.Open(logstore.Options{Dir: b.TempDir()})
+			store, err := logstore.Open(logstore.Options{Dir: b.TempDir(), Delay: 2 * time.Millisecond}) // batches as large as those of a server at work
 			if err != nil {
 				b.Fatal(err)
 			}
