@@ -374,3 +374,29 @@ func TestRequestIDOfTheClient(t *testing.T) {
 		}
 	}
 }
+
+// Templates override header fields as mappings set them; what frames the request is never theirs.
+func TestOverriddenRequestHeaders(t *testing.T) {
+	b := newBackend(t, nil)
+	for outcome, list := range map[string]string{
+		"dropped": "Content-Length Transfer-Encoding transfer-encoding Connection Proxy-Authenticate TE Via Expect",
+		"sent":    "Accept Authorization Content-Type Host Referer User-Agent X-Other",
+	} {
+		for _, name := range strings.Fields(list) {
+			b.asked, b.header = 0, nil
+			a := b.to(t, "HTTP", func(m *model.Method, _ *model.RestAPI) {
+				m.Integration.RequestTemplates = map[string]string{"application/json": `#set($context.requestOverride.header["` + name + `"] = "chunked"){}`}
+			}).do(t, "POST", "/prod/x", "{}")
+			got := "dropped"
+			switch {
+			case a.status != 200 || b.body != "{}":
+				got = a.String() + " " + b.body
+			case b.header.Get(name) == "chunked" || name == "Host" && b.host == "chunked":
+				got = "sent"
+			}
+			if got != outcome {
+				t.Errorf("%s: %s, want %s", name, got, outcome)
+			}
+		}
+	}
+}
