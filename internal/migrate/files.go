@@ -69,7 +69,7 @@ func FromFiles(ctx context.Context, to *Conn, path string, o FileOptions) (api s
 	what := "API " + made.ID + " " + fmt.Sprintf("%q", made.Name)
 	m.report.add(Carried, what, "from %s", f.name)
 	for _, w := range made.Warnings {
-		m.report.add(Refused, what, "%s", w)
+		m.report.add(Warned, what, "%s", w)
 	}
 	if doc, err := openapi.Read(f.document, openapi.Options{API: made.ID}); err == nil {
 		if c := made.EndpointConfiguration; c != nil {
@@ -97,7 +97,7 @@ func (m *mover) examine(f *files) error {
 		return fmt.Errorf("%s would be refused", f.name)
 	}
 	for _, w := range doc.Warnings {
-		m.report.add(Refused, f.name, "%s", w)
+		m.report.add(Warned, f.name, "%s", w)
 	}
 	examineAPI(m.report, f.name, &doc.API)
 	for _, s := range f.stages {

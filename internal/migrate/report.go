@@ -15,10 +15,15 @@ const (
 	NotEnforced Verdict = "not enforced" // it is kept and shown, and nothing acts on it
 	Differs     Verdict = "differs"      // it is here, in another form
 	NotCarried  Verdict = "not carried"  // it is not here: somebody has to bring it
+	Warned      Verdict = "warned"       // the document was taken, and this was said about it
 	Refused     Verdict = "refused"      // it was tried and refused
 )
 
-var verdicts = []Verdict{Refused, NotCarried, Differs, NotEnforced, Carried}
+var verdicts = []Verdict{Refused, NotCarried, Warned, Differs, NotEnforced, Carried}
+
+// maxWarnings bounds the warnings that people are shown: a document has the same one for each of
+// its operations. The report as JSON has all.
+const maxWarnings = 20
 
 // A Finding tells of one thing.
 type Finding struct {
@@ -66,8 +71,12 @@ func (r *Report) Print(w io.Writer) error {
 		if _, err := fmt.Fprintf(w, "## %s (%d)\n\n", strings.ToUpper(string(v[:1]))+string(v[1:]), r.Count(v)); err != nil {
 			return err
 		}
+		shown := 0
 		for _, f := range r.Findings {
 			if f.Verdict != v {
+				continue
+			}
+			if shown++; v == Warned && shown > maxWarnings {
 				continue
 			}
 			line := "- " + f.What
@@ -75,6 +84,11 @@ func (r *Report) Print(w io.Writer) error {
 				line += ": " + f.Note
 			}
 			if _, err := fmt.Fprintln(w, line); err != nil {
+				return err
+			}
+		}
+		if v == Warned && shown > maxWarnings {
+			if _, err := fmt.Fprintf(w, "- … and %d more, which the report as JSON has\n", shown-maxWarnings); err != nil {
 				return err
 			}
 		}

@@ -3,6 +3,7 @@ package openapi
 import (
 	"fmt"
 	"maps"
+	"slices"
 	"strings"
 
 	"gatehouse/internal/lang/ojson"
@@ -82,8 +83,8 @@ func (r *reader) warn(format string, args ...any) {
 }
 
 func (r *reader) problem(format string, args ...any) {
-	if len(r.Problems) < maxRemarks {
-		r.Problems = append(r.Problems, fmt.Sprintf(format, args...))
+	if text := fmt.Sprintf(format, args...); len(r.Problems) < maxRemarks && !slices.Contains(r.Problems, text) {
+		r.Problems = append(r.Problems, text) // once, by however many members it is met
 	}
 }
 
