@@ -3,6 +3,7 @@ package awsapi
 import (
 	"net/url"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"gatehouse/internal/awsapi/schema"
@@ -25,6 +26,8 @@ func (x *exchange) accesses(in any) []Access {
 		switch op.Name {
 		case "Invoke", "InvokeAsync", "InvokeWithResponseStream":
 			a.Action = "lambda:InvokeFunction"
+		case "GetLayerVersionByArn":
+			a.Action = "lambda:GetLayerVersion"
 		}
 		a.Resource = lambdaResource(x.call, op.Name, members)
 	case "iam":
@@ -63,6 +66,15 @@ func (m inputMembers) text(name string) string {
 	f := m.v.FieldByName(name)
 	if f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() && f.Elem().Kind() == reflect.String {
 		return f.Elem().String()
+	}
+	return ""
+}
+
+// number returns the member called name in decimal, "" when it is not there or no number.
+func (m inputMembers) number(name string) string {
+	f := m.v.FieldByName(name)
+	if f.IsValid() && f.Kind() == reflect.Pointer && !f.IsNil() && f.Elem().CanInt() {
+		return strconv.FormatInt(f.Elem().Int(), 10)
 	}
 	return ""
 }

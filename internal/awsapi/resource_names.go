@@ -13,7 +13,11 @@ import (
 // with or without ":qualifier", which counts for the operations that act on one.
 func lambdaResource(c *Call, operation string, m inputMembers) string {
 	if layer := m.text("LayerName"); layer != "" {
-		return completeARN(layer, "arn:aws:lambda:"+c.Region+":"+c.Account+":layer:")
+		arn := completeARN(layer, "arn:aws:lambda:"+c.Region+":"+c.Account+":layer:")
+		if n := m.number("VersionNumber"); n != "" {
+			arn += ":" + n
+		}
+		return arn
 	}
 	if arn := m.first("", "Resource", "Arn"); arn != "" {
 		return arn

@@ -24,6 +24,10 @@ func TestEverySpellingOfAResourceIsJudgedAlike(t *testing.T) {
 	)
 	for _, c := range []struct{ name, service, method, target, operation, body, want string }{
 		{"a function's code", "lambda", "PUT", "/2015-03-31/functions/fn/code", "", "{}", "lambda:UpdateFunctionCode " + fn},
+		{"a layer's version", "lambda", "GET", "/2018-10-31/layers/l/versions/3", "", "", "lambda:GetLayerVersion arn:aws:lambda:eu-central-1:123456789012:layer:l:3"},
+		{"the same by its ARN", "lambda", "GET", "/2018-10-31/layers?find=LayerVersion&Arn=arn:aws:lambda:eu-central-1:123456789012:layer:l:3", "", "",
+			"lambda:GetLayerVersion arn:aws:lambda:eu-central-1:123456789012:layer:l:3"},
+		{"a layer", "lambda", "GET", "/2018-10-31/layers/l/versions", "", "", "lambda:ListLayerVersions arn:aws:lambda:eu-central-1:123456789012:layer:l"},
 		{"with a qualifier that means nothing", "lambda", "PUT", "/2015-03-31/functions/fn:x/code", "", "{}", "lambda:UpdateFunctionCode " + fn},
 		{"by an ARN with one", "lambda", "PUT", "/2015-03-31/functions/" + fn + ":x/code", "", "{}", "lambda:UpdateFunctionCode " + fn},
 		{"by an ARN of another partition", "lambda", "PUT", "/2015-03-31/functions/arn:aws-x:lambda:eu-central-1:123456789012:function:fn/code", "", "{}", "lambda:UpdateFunctionCode " + fn},

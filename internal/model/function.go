@@ -120,4 +120,6 @@ type LayerVersion struct {
 	CodeSHA256    string    `json:"codeSha256"`
 	CodeSize      int64     `json:"codeSize"`
 	Created       time.Time `json:"created"`
+
+	Policy FunctionPolicy `json:"policy,omitzero"` // who may read it beside its account
 }

@@ -63,7 +63,7 @@ func (s *Server) openFunctions(ctx context.Context) (err error) {
 	}
 	s.functions, err = functions.New(ctx, functions.Config{
 		Store: s.store, Runner: s.runner, CodeDir: filepath.Join(data, functionsFolder), Log: s.log,
-		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, Credentials: s.functionCredentials, URL: s.functionURL,
+		ReadObject: s.readPackage, MayPass: s.mayPassToLambda, MayAlso: s.mayAlso, Credentials: s.functionCredentials, URL: s.functionURL,
 		MayAs: s.functionMay, PutObject: s.putForFunction, Send: s.sendOutcome,
 	})
 	return err

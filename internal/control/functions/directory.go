@@ -3,6 +3,7 @@ package functions
 import (
 	"context"
 	"errors"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -222,9 +223,13 @@ func (f *Functions) follow(ctx context.Context) error {
 	}
 }
 
-// ResourcePolicy returns the policy of the function, version or alias with an ARN, nil
-// when it has none, and the account that owns it.
-func (f *Functions) ResourcePolicy(_ context.Context, arn string) (*iampolicy.Policy, string, error) {
+// ResourcePolicy returns the policy of the function, version, alias or layer version with an
+// ARN, nil when it has none, and the account that owns it.
+func (f *Functions) ResourcePolicy(ctx context.Context, arn string) (*iampolicy.Policy, string, error) {
+	if sc, name, number, ok := splitLayerARN(arn); ok {
+		p, err := f.layerPolicy(ctx, sc, name, number)
+		return p, sc.Account, err
+	}
 	sc, name, qualifier, ok := splitARN(arn)
 	if !ok {
 		return nil, "", nil
@@ -234,6 +239,16 @@ func (f *Functions) ResourcePolicy(_ context.Context, arn string) (*iampolicy.Po
 		return nil, sc.Account, nil
 	}
 	return e.policies[qualifier], sc.Account, nil
+}
+
+// splitLayerARN reads the ARN of a layer's version.
+func splitLayerARN(arn string) (sc store.Scope, name string, number int64, ok bool) {
+	p := strings.Split(arn, ":")
+	if len(p) != 8 || p[0] != "arn" || p[2] != "lambda" || p[5] != "layer" {
+		return sc, "", 0, false
+	}
+	number, err := strconv.ParseInt(p[7], 10, 64)
+	return store.Scope{Account: p[4], Region: p[3]}, p[6], number, err == nil
 }
 
 // splitARN reads a function's ARN, with a qualifier or without.

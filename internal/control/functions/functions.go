@@ -38,6 +38,10 @@ type Config struct {
 	// the denial.
 	MayPass func(ctx context.Context, role string) error
 
+	// MayAlso reports whether the caller of ctx may do an action that a call needs beside its
+	// own; the error is the denial.
+	MayAlso func(ctx context.Context, action, resource string) error
+
 	// MayAs reports whether a role may do an action on a resource; the error is the denial.
 	MayAs func(ctx context.Context, role, service, action, resource string) error
 

@@ -150,6 +150,12 @@ func (f *fixture) openIn(runner functions.Runner, dir string) *functions.Functio
 			return nil, errors.New("S3 Error Code: NoSuchKey. S3 Error Message: The specified key does not exist.")
 		},
 		MayPass: func(context.Context, string) error { return nil },
+		MayAlso: func(_ context.Context, action, resource string) error {
+			if strings.Contains(resource, ":layer:forbidden:") {
+				return errors.New("not authorized to perform " + action)
+			}
+			return nil
+		},
 		MayAs: func(_ context.Context, _, _, action, resource string) error {
 			if strings.HasSuffix(resource, ":forbidden") {
 				return errors.New("not authorized to perform " + action)
@@ -514,6 +520,82 @@ func TestLayers(t *testing.T) {
 	}
 	if got := f.call("fn", `{}`); got != `["second", "extra"]` {
 		t.Errorf("after the layer's version was deleted: %s", got)
+	}
+}
+
+func TestLayerPermissions(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	ctx := t.Context()
+	if _, err := f.PublishLayerVersion(ctx, &sdk.PublishLayerVersionInput{
+		LayerName: aws.String("shared"), Content: &types.LayerVersionContentInput{ZipFile: zipped(t, map[string]string{"python/m.py": "value = 1"})},
+	}); err != nil {
+		t.Fatal(err)
+	}
+	const arn = "arn:aws:lambda:us-east-1:000000000000:layer:shared:1"
+	add := func(id, principal string, organization, revision *string) (*sdk.AddLayerVersionPermissionOutput, error) {
+		return f.AddLayerVersionPermission(ctx, &sdk.AddLayerVersionPermissionInput{
+			LayerName: aws.String("shared"), VersionNumber: aws.Int64(1), StatementId: &id, Action: aws.String("lambda:GetLayerVersion"), Principal: &principal,
+			OrganizationId: organization, RevisionId: revision,
+		})
+	}
+	get := func(number int64) (*sdk.GetLayerVersionPolicyOutput, error) {
+		return f.GetLayerVersionPolicy(ctx, &sdk.GetLayerVersionPolicyInput{LayerName: aws.String("shared"), VersionNumber: &number})
+	}
+	remove := func(id string, revision *string) error {
+		_, err := f.RemoveLayerVersionPermission(ctx, &sdk.RemoveLayerVersionPermissionInput{LayerName: aws.String("shared"), VersionNumber: aws.Int64(1), StatementId: &id, RevisionId: revision})
+		return err
+	}
+	_, err := get(1)
+	refused(t, err, "ResourceNotFoundException", "does not exist")
+	first, err := add("one", "111122223333", nil, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	const statement = `{"Sid":"one","Effect":"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:root"},"Action":"lambda:GetLayerVersion","Resource":"` + arn + `"}`
+	if *first.Statement != statement {
+		t.Errorf("statement %s, want %s", *first.Statement, statement)
+	}
+	if p, account, err := f.functions.ResourcePolicy(ctx, arn); p == nil || account != "000000000000" || err != nil {
+		t.Errorf("the policy that is judged: %v of %s, %v", p, account, err)
+	}
+	if p, _, err := f.functions.ResourcePolicy(ctx, arn[:len(arn)-1]+"2"); p != nil || err != nil {
+		t.Errorf("the policy of another version: %v, %v", p, err)
+	}
+	_, err = add("one", "*", nil, nil)
+	refused(t, err, "ResourceConflictException", "already exists")
+	_, err = add("two", "*", nil, aws.String("old"))
+	refused(t, err, "PreconditionFailedException", "")
+	second, err := add("two", "*", aws.String("o-1234567890"), first.RevisionId)
+	if err != nil || !strings.Contains(*second.Statement, `"Condition":{"StringEquals":{"aws:PrincipalOrgID":"o-1234567890"}}`) {
+		t.Fatalf("%+v, %v", second, err)
+	}
+	policy, err := get(1)
+	if err != nil || *policy.RevisionId != *second.RevisionId || *policy.Policy != `{"Version":"2012-10-17","Id":"default","Statement":[`+statement+","+*second.Statement+`]}` {
+		t.Errorf("policy %+v, %v", policy, err)
+	}
+	refused(t, remove("three", nil), "ResourceNotFoundException", "three is not found")
+	refused(t, remove("one", aws.String("old")), "PreconditionFailedException", "")
+	for _, id := range []string{"one", "two"} {
+		if err := remove(id, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_, err = get(1)
+	refused(t, err, "ResourceNotFoundException", "does not exist")
+	_, err = get(2)
+	refused(t, err, "ResourceNotFoundException", "does not exist")
+
+	// Who may not read a layer cannot read it by a function either.
+	err = func() error {
+		_, err := f.CreateFunction(ctx, &sdk.CreateFunctionInput{
+			FunctionName: aws.String("thief"), Role: aws.String(role), Runtime: types.Runtime(f.python), Handler: aws.String("m.handler"),
+			Code: &types.FunctionCode{ZipFile: f.answering("1")}, Layers: []string{"arn:aws:lambda:us-east-1:000000000000:layer:forbidden:1"},
+		})
+		return err
+	}()
+	if err == nil {
+		t.Error("a function was made with a layer that its author may not read")
 	}
 }
 

@@ -42,6 +42,9 @@ func (f *Functions) CreateFunction(ctx context.Context, in *lambda.CreateFunctio
 	if err := f.checkRuntime(opt.Text(in.Runtime)); err != nil {
 		return nil, err
 	}
+	if err := f.mayUseLayers(ctx, in.Layers); err != nil {
+		return nil, err
+	}
 	p, err := f.receive(ctx, in.Code.ZipFile, in.Code.S3Bucket, in.Code.S3Key, in.Code.S3ObjectVersion, in.Code.ImageUri)
 	if err != nil {
 		return nil, err
@@ -142,6 +145,9 @@ func (f *Functions) UpdateFunctionConfiguration(ctx context.Context, in *lambda.
 		}
 	}
 	if err := f.checkRuntime(opt.Text(in.Runtime)); err != nil {
+		return nil, err
+	}
+	if err := f.mayUseLayers(ctx, in.Layers); err != nil {
 		return nil, err
 	}
 	return change(ctx, f, name, func(tx *store.Tx, fn *model.Function) (*lambda.FunctionConfiguration, error) {
