@@ -209,6 +209,11 @@ type Functions struct {
 	// so where functions cannot be contained. Default: contained.
 	Sandbox string `yaml:"sandbox" env:"FUNCTIONS_SANDBOX"`
 
+	// Cgroup is the folder of a control group (version 2) that Gatehouse may make others in,
+	// one for each process of a function: "/sys/fs/cgroup/gatehouse". Default: the group that
+	// Gatehouse runs in when that was delegated to it, as systemd does with Delegate=yes; else none.
+	Cgroup string `yaml:"cgroup" env:"FUNCTIONS_CGROUP"`
+
 	// Interpreters are paths by runtime ("nodejs22.x: /opt/node22/bin/node"), for those
 	// that PATH does not lead to.
 	Interpreters map[string]string `yaml:"interpreters"`

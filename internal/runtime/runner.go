@@ -25,6 +25,10 @@ type Options struct {
 	// functions.sandbox: none configures.
 	Uncontained bool
 
+	// Cgroup is the folder of a control group (version 2) of the server's, below which
+	// sandboxes have theirs. "" takes the server's own when it was delegated to it, else none.
+	Cgroup string
+
 	// Interpreters are paths by runtime name, where PATH does not lead to them.
 	Interpreters map[string]string
 
@@ -65,6 +69,7 @@ type Runner struct {
 	ownDir       bool
 	refusal      error // why nothing is run; nil when functions can be contained
 	interpreters *interpreters
+	groups       *cgroups // nil without control groups
 
 	starting chan struct{} // has a value for each process that is being started
 
@@ -128,7 +133,10 @@ func New(o Options) (*Runner, error) {
 		r.runDir, r.ownDir = dir, true
 	}
 	if !o.Uncontained {
-		if err := probe(r.runDir); err != nil {
+		if err := r.openGroups(); err != nil {
+			return nil, err
+		}
+		if err := probe(r.runDir, nil); err != nil {
 			r.refusal = &NotContainedError{Reasons: []string{err.Error()}}
 			r.log.Warn("functions will not be invoked", "error", r.refusal)
 		}
@@ -136,6 +144,25 @@ func New(o Options) (*Runner, error) {
 		r.log.Warn("functions run without a sandbox: they can do all that the server can")
 	}
 	return r, nil
+}
+
+// openGroups finds out whether sandboxes can have control groups. Those that are configured
+// must be there; others are done without.
+func (r *Runner) openGroups() error {
+	groups, err := openCgroups(r.o.Cgroup)
+	if err == nil && groups != nil {
+		if err = probe(r.runDir, groups); err == nil {
+			r.groups = groups
+			r.log.Info("functions run in control groups", "below", groups.dir, "controllers", groups.has)
+		}
+	}
+	if err != nil && r.o.Cgroup != "" {
+		return fmt.Errorf("functions.cgroup: %w", err)
+	}
+	if err != nil {
+		r.log.Warn("functions run without control groups", "error", err)
+	}
+	return nil
 }
 
 // Contained returns nil when functions are run, contained or because Uncontained says

@@ -33,6 +33,7 @@ type sandbox struct {
 	spec      *sandboxSpec
 	cmd       *exec.Cmd
 	conn      *net.UnixConn
+	group     *cgroup // nil without control groups
 	listeners []net.Listener
 
 	exited chan struct{} // closed when nothing of the sandbox is left
@@ -57,7 +58,7 @@ var dumping sync.Mutex
 
 // startSandbox makes a sandbox and hands its listeners over; its programs start by
 // command. What they write goes to stdout and stderr.
-func startSandbox(spec *sandboxSpec, stdout, stderr *os.File, onExit func()) (*sandbox, error) {
+func startSandbox(spec *sandboxSpec, stdout, stderr *os.File, onExit func(), groups *cgroups) (_ *sandbox, err error) {
 	pair, err := unix.Socketpair(unix.AF_UNIX, unix.SOCK_SEQPACKET|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return nil, err
@@ -74,6 +75,18 @@ func startSandbox(spec *sandboxSpec, stdout, stderr *os.File, onExit func()) (*s
 		Path: "/proc/self/exe", Args: []string{argInit}, Env: []string{}, Dir: "/",
 		Stdout: stdout, Stderr: stderr, ExtraFiles: []*os.File{theirs},
 		SysProcAttr: attributes(spec),
+	}
+	if groups != nil {
+		if s.group, err = groups.make(spec); err != nil {
+			s.conn.Close()
+			return nil, fmt.Errorf("control group: %w", err)
+		}
+		s.cmd.SysProcAttr.UseCgroupFD, s.cmd.SysProcAttr.CgroupFD = true, int(s.group.fd.Fd())
+		defer func() {
+			if err != nil {
+				s.group.remove()
+			}
+		}()
 	}
 	if err := startDumpable(s.cmd); err != nil {
 		s.conn.Close()
@@ -221,10 +234,17 @@ func (s *sandbox) watch() {
 	}
 	err := s.cmd.Wait()
 	s.conn.Close()
+	exhausted := false
+	if s.group != nil {
+		s.group.kill() // the pid namespace is gone already; without a sandbox there was none
+		exhausted = s.group.exhausted()
+		s.group.remove()
+	}
 	for _, l := range s.listeners {
 		l.Close()
 	}
 	s.mu.Lock()
+	s.memory = s.memory || exhausted
 	if s.how == "" {
 		s.how = "signal: killed"
 		if err == nil {
@@ -274,6 +294,9 @@ func (s *sandbox) outcome() (how string, memory bool) {
 // kill ends the sandbox and waits until nothing of it is left: the first process goes
 // down and the kernel takes all others of its pid namespace with it.
 func (s *sandbox) kill() {
+	if s.group != nil {
+		s.group.kill()
+	}
 	s.command(cmdKill)
 	s.cmd.Process.Kill()
 	<-s.exited
@@ -295,7 +318,7 @@ func (s *sandbox) stop(grace time.Duration) {
 
 // probe makes a sandbox as functions get it, runs nothing in it, and reports why that is
 // not possible here.
-func probe(runDir string) error {
+func probe(runDir string, groups *cgroups) error {
 	root, err := os.MkdirTemp(runDir, "probe-")
 	if err != nil {
 		return err
@@ -306,7 +329,7 @@ func probe(runDir string) error {
 		return err
 	}
 	defer null.Close()
-	s, err := startSandbox(&sandboxSpec{Contained: true, Root: root, Listen: []string{apiAddress}, Storage: 1 << 20}, null, null, nil)
+	s, err := startSandbox(&sandboxSpec{Contained: true, Root: root, Listen: []string{apiAddress}, Storage: 1 << 20}, null, null, nil, groups)
 	if err != nil {
 		switch {
 		case errors.Is(err, unix.EPERM), errors.Is(err, unix.ENOSPC), errors.Is(err, unix.EINVAL), errors.Is(err, io.EOF):

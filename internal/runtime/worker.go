@@ -81,7 +81,7 @@ func (r *Runner) startWorker(ctx context.Context, fn *Function, id string) (*wor
 		return nil, nil, err
 	}
 	w.logs.id = id // what it writes before its first event is told with the call that waits for it
-	w.box, err = startSandbox(spec, out, out, w.lost)
+	w.box, err = startSandbox(spec, out, out, w.lost, r.groups)
 	out.Close()
 	if err != nil {
 		os.Remove(w.root)

@@ -36,7 +36,7 @@ const functionGrace = 10 * time.Second
 // where they cannot be contained; elsewhere that has to be configured.
 func (s *Server) openFunctions(ctx context.Context) (err error) {
 	o := runtime.Options{
-		Uncontained: s.config.Functions.Sandbox == "none", Interpreters: s.config.Functions.Interpreters, Log: s.log,
+		Uncontained: s.config.Functions.Sandbox == "none", Cgroup: s.config.Functions.Cgroup, Interpreters: s.config.Functions.Interpreters, Log: s.log,
 		Sink: &functionLogs{events: s.events}, Endpoint: s.serveFunction, Dial: s.functionDialer().DialContext,
 	}
 	if s.runner, err = runtime.New(o); err != nil {
