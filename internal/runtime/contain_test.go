@@ -276,6 +276,35 @@ func TestNoPrivileges(t *testing.T) {
 	}
 }
 
+// What no namespace keeps apart, keys above all, cannot be asked for.
+func TestNoPrivilegesOfTheKernel(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, nil)
+	fn := f.function(nil)
+	if goruntime.GOARCH == "amd64" || goruntime.GOARCH == "arm64" {
+		for name, said := range do[map[string]string](f, fn, "withheld", "", 0) {
+			want := unix.ENOSYS.Error()
+			if name == "getpid" {
+				want = "errno 0"
+			}
+			if said != want {
+				t.Errorf("%s: %s, want %s", name, said, want)
+			}
+		}
+	}
+	own, err := os.ReadFile("/proc/self/oom_score_adj")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ours, err := strconv.Atoi(strings.TrimSpace(string(own)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := do[string](f, fn, "read", "/proc/self/oom_score_adj", 0); strings.TrimSpace(got) != strconv.Itoa(min(ours+500, 1000)) {
+		t.Errorf("oom_score_adj is %q, the server's %d", got, ours)
+	}
+}
+
 func TestForkBombIsContained(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, nil)
@@ -370,10 +399,10 @@ func TestUncontainedWhenConfigured(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *runtime.Options) { o.Uncontained = true })
 	fn := f.function(nil)
-	if got := do[int](f, fn, "calls", "", 0); got != 1 {
+	if got := do[int](f, fn, "withheld", "", 0); got != 1 {
 		t.Errorf("got %d", got)
 	}
-	if got := do[int](f, fn, "calls", "", 0); got != 2 {
+	if got := do[int](f, fn, "withheld", "", 0); got != 2 {
 		t.Errorf("got %d", got)
 	}
 	kind, _, _ := f.failure(f.function(func(fn *runtime.Function) { fn.Timeout = time.Second }), event("sleep", "1m", 0))

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 	goruntime "runtime"
+	"strconv"
+	"strings"
 	"syscall"
 
 	"github.com/landlock-lsm/go-landlock/landlock"
@@ -34,6 +36,27 @@ const dataSlack = 1 << 30
 // niceness is how far the priority of functions is below that of the server, so that busy
 // functions do not slow down requests that need none.
 const niceness = 5
+
+// giveWay lets functions be ended before the server is when the machine runs out of memory.
+func giveWay() error {
+	const file = "/proc/self/oom_score_adj"
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("giving way for memory: %w", err)
+	}
+	now, err := strconv.Atoi(strings.TrimSpace(string(b)))
+	if err != nil {
+		return fmt.Errorf("giving way for memory: %w", err)
+	}
+	if err := os.WriteFile(file, []byte(strconv.Itoa(min(now+oomScore, 1000))), 0); err != nil {
+		return fmt.Errorf("giving way for memory: %w", err)
+	}
+	return nil
+}
+
+// oomScore is what the kernel adds, in thousandths of the machine's memory, to what a function
+// uses when it chooses whom to end (proc(5), oom_score_adj).
+const oomScore = 500
 
 // yield lowers the priority.
 func yield() error {
@@ -68,6 +91,9 @@ func launch(spec *launchSpec) error {
 	if err := os.Chdir(spec.Dir); err != nil {
 		return err
 	}
+	if err := giveWay(); err != nil {
+		return err
+	}
 	if spec.Contained {
 		if err := leaveKeyring(); err != nil {
 			return err
@@ -78,6 +104,11 @@ func launch(spec *launchSpec) error {
 	}
 	if err := unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0); err != nil {
 		return fmt.Errorf("no_new_privs: %w", err)
+	}
+	if spec.Contained {
+		if err := withhold(); err != nil {
+			return err
+		}
 	}
 	// Whatever the server itself was started with stays out of its functions' hands.
 	if err := unix.CloseRange(3, ^uint(0), unix.CLOSE_RANGE_CLOEXEC); err != nil {
