@@ -26,6 +26,7 @@ func (x *exchange) answerFromFunction(ctx context.Context, i *plan.Integration) 
 	}
 	event := x.appendProxyEvent(make([]byte, 0, eventSize+len(body)+len(body)/2), body)
 	call := x.functionCall(i, event)
+	call.WellFormed = true
 	if i.Stream {
 		return x.streamFromFunction(ctx, i, call)
 	}

@@ -44,6 +44,10 @@ type Call struct {
 	// Empty means {}.
 	Payload []byte
 
+	// WellFormed says that Payload is known to be JSON: the gateway wrote it, and it need not be
+	// read through again.
+	WellFormed bool
+
 	// Async asks for InvocationType Event: the call returns once the event is accepted.
 	Async bool
 

@@ -144,7 +144,7 @@ func (v *invoker) admit(ctx context.Context, c *invoke.Call, to *remote.Route) (
 	if limit := maxPayload(c); len(c.Payload) > limit {
 		return runtime.Request{}, invoke.Errorf(invoke.TooLarge, nil, "payload of %d bytes: want at most %d", len(c.Payload), limit)
 	}
-	if len(c.Payload) > 0 && !json.Valid(c.Payload) {
+	if len(c.Payload) > 0 && !c.WellFormed && !json.Valid(c.Payload) {
 		return runtime.Request{}, invoke.Errorf(invoke.BadRequest, nil, "Could not parse request body into json: the payload is not valid JSON")
 	}
 	return runtime.Request{Payload: c.Payload, ClientContext: c.ClientContext, TraceID: c.TraceID, InvokedARN: c.Function, Tail: c.Tail}, nil
