@@ -399,7 +399,7 @@ func TestUncontainedWhenConfigured(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, func(o *runtime.Options) { o.Uncontained = true })
 	fn := f.function(nil)
-	if got := do[int](f, fn, "withheld", "", 0); got != 1 {
+	if got := do[int](f, fn, "calls", "", 0); got != 1 {
 		t.Errorf("got %d", got)
 	}
 	if got := do[int](f, fn, "withheld", "", 0); got != 2 {
