@@ -1,9 +1,15 @@
 package edge
 
 import (
+	"bytes"
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
 	"testing"
 	"time"
 
@@ -242,6 +248,14 @@ func TestHostAgainstServerName(t *testing.T) {
 		{"no SNI to mutual", "", "a.example.com", forbidden, forbidden},
 		{"no SNI to open", "", "open.example.com", ok, ok},
 		{"address to mutual", "127.0.0.1", "a.example.com", forbidden, forbidden},
+		// The client leaves addresses out of its ClientHello, and dots behind names; what is left
+		// of these is an address as the server name, which no client should send (RFC 6066 section 3).
+		{"address as the server name, to mutual", "127.0.0.1.", "a.example.com", forbidden, forbidden},
+		{"address as the server name, to open", "127.0.0.1.", "open.example.com", ok, misdirected},
+		{"IPv6 address as the server name", "::1.", "a.example.com", forbidden, forbidden},
+		{"address as server name and Host", "192.0.2.7.", "192.0.2.7", ok, ok}, // belongs to nobody: the gateway knows no such host
+		{"the wildcard itself as the server name", "*.wild.example.com", "x.wild.example.com", forbidden, forbidden},
+		{"NUL in the server name", "a.example.com\x00.open.example.com", "a.example.com", forbidden, forbidden},
 		{"wildcard", "x.wild.example.com", "x.wild.example.com", ok, ok},
 		{"wildcard, another of it", "x.wild.example.com", "y.wild.example.com", forbidden, forbidden},
 		{"wildcard covers one label", "y.x.wild.example.com", "y.x.wild.example.com", ok, ok},
@@ -262,6 +276,85 @@ func TestHostAgainstServerName(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// A server name that ends in a dot, which no client of this library sends, ends the handshake.
+func TestServerNameWithTrailingDot(t *testing.T) {
+	s := newSite(t, nil)
+	root := pkitest.Root(t, "Root", pkitest.Real)
+	s.publish(s.mutual("a.example.com", root))
+	raw, err := net.Dial("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer raw.Close()
+	cfg := &tls.Config{ServerName: "a.example.comX", InsecureSkipVerify: true}
+	dotted := &rewriter{Conn: raw, old: []byte("a.example.comX"), new: []byte("a.example.com.")}
+	if err := tls.Client(dotted, cfg).Handshake(); err == nil || !strings.Contains(err.Error(), "remote error: tls: ") || !dotted.done {
+		t.Errorf("got %v, rewritten %v, want an alert", err, dotted.done)
+	}
+}
+
+// A rewriter puts other octets in the place of some that are sent.
+type rewriter struct {
+	net.Conn
+	old, new []byte
+	done     bool
+}
+
+func (r *rewriter) Write(p []byte) (int, error) {
+	if bytes.Contains(p, r.old) {
+		p, r.done = bytes.Replace(p, r.old, r.new, 1), true
+	}
+	return r.Conn.Write(p)
+}
+
+// The names above really are on the wire as they are written, but for their last dot.
+func TestAddressesAreSentAsServerNames(t *testing.T) {
+	for sent, want := range map[string]string{"127.0.0.1.": "127.0.0.1", "::1.": "::1", "127.0.0.1": "", "*.wild.example.com": "*.wild.example.com"} {
+		a, b := net.Pipe()
+		go func() {
+			tls.Client(a, &tls.Config{ServerName: sent, InsecureSkipVerify: true}).Handshake()
+			a.Close()
+		}()
+		got := "no ClientHello"
+		tls.Server(b, &tls.Config{GetConfigForClient: func(h *tls.ClientHelloInfo) (*tls.Config, error) {
+			got = h.ServerName
+			return nil, errors.New("seen")
+		}}).Handshake()
+		b.Close()
+		if got != want {
+			t.Errorf("%q was sent as %q, want %q", sent, got, want)
+		}
+	}
+}
+
+// Fronting on one HTTP/2 connection: it serves the name of its handshake before and behind
+// requests for others, which are refused.
+func TestFrontingOnOneConnection(t *testing.T) {
+	s := newSite(t, nil)
+	root := pkitest.Root(t, "Root", pkitest.Real)
+	s.publish(s.mutual("a.example.com", root), s.mutual("b.example.com", root), s.open("open.example.com"))
+	cl := s.client(clientOptions{sni: "a.example.com", version: tls.VersionTLS13, cert: root.Client(t, "c", pkitest.Real)})
+	for i, c := range []struct{ host, want string }{
+		{"a.example.com", "200"}, {"b.example.com", "403"}, {"A.example.com.", "200"}, {"open.example.com", "403"}, {"b.example.com:443", "403"}, {"a.example.com", "200"},
+	} {
+		var reused bool
+		trace := &httptrace.ClientTrace{GotConn: func(i httptrace.GotConnInfo) { reused = i.Reused }}
+		req, err := http.NewRequestWithContext(httptrace.WithClientTrace(t.Context(), trace), "GET", "https://a.example.com/", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		req.Host = c.host
+		resp, err := cl.http.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if !strings.HasPrefix(resp.Status, c.want) || resp.ProtoMajor != 2 || reused != (i > 0) {
+			t.Errorf("%s: %s by %s, connection reused %v; want %s", c.host, resp.Status, resp.Proto, reused, c.want)
+		}
 	}
 }
 
