@@ -1,5 +1,6 @@
 // Package acme obtains certificates from an ACME server (RFC 8555): it keeps the account, and
-// answers the challenges http-01 and tls-alpn-01 by what a Board shows to the data ports.
+// answers the challenges http-01 and tls-alpn-01 by what a Board shows to the data ports, or
+// dns-01 by a program of the operator's (Hook).
 // Issuance state belongs to whoever asks (control/certificates); the protocol is acmez's.
 //
 // A Client may be used concurrently. Nothing happens before the first certificate is wanted.
@@ -44,6 +45,8 @@ type Config struct {
 	KeyID, MACKey string
 	// HTTP and TLS say which data ports there are to answer on: for http-01, for tls-alpn-01.
 	HTTP, TLS bool
+	// DNS, when set, proves all names by dns-01: no port need be reachable, and wildcards can be had.
+	DNS Hook
 }
 
 // An Account is what is kept of the account at the server.
@@ -92,11 +95,17 @@ func New(c Config, accounts Accounts, board Board, web *http.Client, log *slog.L
 	if c.TLS {
 		solvers[acme.ChallengeTypeTLSALPN01] = poster{board}
 	}
+	if c.DNS != "" {
+		solvers = map[string]acmez.Solver{acme.ChallengeTypeDNS01: c.DNS}
+	}
 	return &Client{config: c, accounts: accounts, protocol: &acmez.Client{
 		Client:           &acme.Client{Directory: c.Directory, HTTPClient: web, UserAgent: "gatehouse/" + version.String(), Logger: log.With("part", "acme")},
 		ChallengeSolvers: solvers,
 	}}
 }
+
+// Wildcards reports whether names that begin with "*." can be obtained.
+func (c *Client) Wildcards() bool { return c.config.DNS != "" }
 
 // Obtain has a certificate issued for names with a new key's public part, and returns it as PEM,
 // leaf first. It takes as long as the server does, bounded by ctx.

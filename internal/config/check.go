@@ -68,6 +68,7 @@ func (c *Config) Check() error {
 	if u, err := url.Parse(c.ACME.Directory); c.ACME.Directory != "" && (err != nil || u.Scheme != "https" || u.Host == "") {
 		p.want(false, "acme.directory", c.ACME.Directory, "an https URL")
 	}
+	p.want(c.ACME.DNSHook == "" || filepath.IsAbs(c.ACME.DNSHook), "acme.dns-hook", c.ACME.DNSHook, "the absolute path of a program")
 	p.want((c.ACME.KeyID == "") == (c.ACME.MACKey == ""), "acme.key-id", c.ACME.KeyID, "both acme.key-id and acme.mac-key, or neither")
 	p.vpcEndpoints(c.VPCEndpoints)
 	p.limits(c.Limits)

@@ -272,6 +272,12 @@ type ACME struct {
 
 	// MACKey is the key that goes with key-id, in base64url.
 	MACKey Secret `yaml:"mac-key" env:"ACME_MAC_KEY"`
+
+	// DNSHook is a program that writes DNS records: all names, wildcards too, are then validated
+	// by dns-01 alone. It is run as "PROGRAM present _acme-challenge.NAME VALUE" to put a TXT
+	// record in place, and with "cleanup" to take it away; it ends with status 0 once that can be seen,
+	// within five minutes. It gets the environment without GATEHOUSE_…. Default: none.
+	DNSHook string `yaml:"dns-hook" env:"ACME_DNS_HOOK"`
 }
 
 // Firewall gives web ACLs what they need to know about addresses. Rules that need what is

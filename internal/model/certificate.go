@@ -31,6 +31,7 @@ type Certificate struct {
 	RevocationReason        string             `json:"revocationReason,omitempty"`
 	Renewal                 *Renewal           `json:"renewal,omitempty"`
 	Order                   *Order             `json:"order,omitempty"`
+	Suggestion              *Suggestion        `json:"suggestion,omitempty"`
 }
 
 // Renewal is how the last renewal of an issued certificate went.
@@ -47,6 +48,12 @@ type Order struct {
 	Failures int       `json:"failures,omitempty"`
 	Error    string    `json:"error,omitempty"` // of the last attempt
 	Next     time.Time `json:"next,omitzero"`   // attempt, after a failure
+}
+
+// Suggestion is when the issuer wants a certificate to be renewed.
+type Suggestion struct {
+	At    time.Time `json:"at,omitzero"` // zero when it suggests nothing
+	Again time.Time `json:"again"`       // when to ask again
 }
 
 // CertificateAccount is ACM's configuration of an account.

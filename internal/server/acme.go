@@ -35,7 +35,7 @@ func (s *Server) openCertificates() error {
 	}
 	s.challenges = &challenges{store: s.store}
 	client := acme.New(acme.Config{
-		Directory: c.Directory, Email: c.Email, KeyID: c.KeyID, MACKey: c.MACKey.Reveal(), HTTP: s.sockets.http != nil, TLS: s.sockets.https != nil,
+		Directory: c.Directory, Email: c.Email, KeyID: c.KeyID, MACKey: c.MACKey.Reveal(), HTTP: s.sockets.http != nil, TLS: s.sockets.https != nil, DNS: acme.Hook(c.DNSHook),
 	}, acmeAccounts{s.store}, s.challenges, web, s.log)
 	s.acm.Issuer = acmeIssuer{client}
 	return nil

@@ -5,8 +5,11 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"encoding/pem"
+	"errors"
 	"io"
+	"io/fs"
 	"log"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -28,6 +31,7 @@ import (
 	"github.com/letsencrypt/pebble/v2/wfe"
 	"github.com/miekg/dns"
 
+	"gatehouse/internal/acme"
 	"gatehouse/internal/config"
 	"gatehouse/internal/server/servertest"
 )
@@ -46,8 +50,9 @@ func freePortNumber(t *testing.T) int {
 	return n
 }
 
-// startDNS answers every question for an address with loopback.
-func startDNS(t *testing.T) string {
+// startDNS answers every question for an address with loopback, and for a text with the lines of the
+// file in records that is named like it.
+func startDNS(t *testing.T, records string) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -57,6 +62,15 @@ func startDNS(t *testing.T) string {
 		m := new(dns.Msg).SetReply(q)
 		if q.Question[0].Qtype == dns.TypeA {
 			m.Answer = append(m.Answer, &dns.A{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeA, Class: dns.ClassINET, Ttl: 1}, A: net.IPv4(127, 0, 0, 1)})
+		}
+		if q.Question[0].Qtype == dns.TypeTXT {
+			lines, err := os.ReadFile(filepath.Join(records, strings.TrimSuffix(q.Question[0].Name, ".")))
+			if err != nil && !errors.Is(err, fs.ErrNotExist) {
+				t.Error(err)
+			}
+			for line := range strings.Lines(string(lines)) {
+				m.Answer = append(m.Answer, &dns.TXT{Hdr: dns.RR_Header{Name: q.Question[0].Name, Rrtype: dns.TypeTXT, Class: dns.ClassINET, Ttl: 1}, Txt: []string{strings.TrimSpace(line)}})
+			}
 		}
 		if err := w.WriteMsg(m); err != nil {
 			t.Log(err)
@@ -69,7 +83,7 @@ func startDNS(t *testing.T) string {
 
 // startACME runs pebble, which validates names at the given ports of loopback, and returns the
 // server's directory, the file of its own certificate, and the pool that its certificates chain to.
-func startACME(t *testing.T, httpPort, tlsPort int) (directory, caFile string, roots func() *x509.CertPool) {
+func startACME(t *testing.T, httpPort, tlsPort int, records string) (directory, caFile string, roots func() *x509.CertPool) {
 	t.Helper()
 	t.Setenv("PEBBLE_VA_NOSLEEP", "1")
 	t.Setenv("PEBBLE_WFE_NONCEREJECT", "20")
@@ -79,7 +93,7 @@ func startACME(t *testing.T, httpPort, tlsPort int) (directory, caFile string, r
 		t.Fatal(err)
 	}
 	authority := pebbleca.New(quiet, store, "", "ecdsa", 0, 1, map[string]pebbleca.Profile{"default": {Description: "default", ValidityPeriod: 6 * 24 * 3600}})
-	front := wfe.New(quiet, store, va.New(quiet, httpPort, tlsPort, false, startDNS(t), store), authority, []string{"pebble.test"}, false, false, 1, 1)
+	front := wfe.New(quiet, store, va.New(quiet, httpPort, tlsPort, false, startDNS(t, records), store), authority, []string{"pebble.test"}, false, false, 1, 1)
 	srv := httptest.NewTLSServer(front.Handler())
 	t.Cleanup(srv.Close)
 	caFile = filepath.Join(t.TempDir(), "acme.pem")
@@ -117,7 +131,7 @@ func TestACME(t *testing.T) {
 	for _, way := range []string{"http-01", "tls-alpn-01"} {
 		t.Run(way, func(t *testing.T) {
 			httpPort, tlsPort := freePortNumber(t), freePortNumber(t)
-			directory, caFile, roots := startACME(t, httpPort, tlsPort)
+			directory, caFile, roots := startACME(t, httpPort, tlsPort, "")
 			g := servertest.Start(t, func(c *config.Config) {
 				c.HTTPS = "127.0.0.1:" + strconv.Itoa(tlsPort)
 				c.HTTP = config.Off
@@ -172,6 +186,79 @@ func TestACME(t *testing.T) {
 				acmeRefusals(t, g, c, request)
 			}
 		})
+	}
+}
+
+// TestACMEByDNS: with a program that writes DNS records, wildcards are issued and no port need be
+// reachable; the program learns no secret, and takes down what it put up.
+func TestACMEByDNS(t *testing.T) {
+	records := t.TempDir()
+	directory, caFile, roots := startACME(t, 1, 1, records)
+	hook := filepath.Join(t.TempDir(), "hook")
+	if err := os.WriteFile(hook, []byte(`#!/bin/sh
+set -eu
+env >"$1.env"
+case $2 in *broken*) echo "no such zone" >&2; exit 3;; esac
+cd `+records+`
+case $1 in
+present) printf '%s\n' "$3" >>"$2" ;;
+cleanup) grep -v -x -e "$3" "$2" >"$2.new" || true; mv "$2.new" "$2" ;;
+esac
+`), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	t.Setenv("GATEHOUSE_HIDDEN", "secret")
+	t.Chdir(t.TempDir()) // for what the hook says of its environment
+	g := servertest.Start(t, func(c *config.Config) {
+		c.HTTP = config.Off
+		c.ACME = config.ACME{Directory: directory, CAFile: caFile, DNSHook: hook}
+	})
+	c := acm.NewFromConfig(g.AWS(t))
+	request := func(names ...string) *string {
+		t.Helper()
+		out, err := c.RequestCertificate(t.Context(), &acm.RequestCertificateInput{DomainName: &names[0], SubjectAlternativeNames: names})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return out.CertificateArn
+	}
+	arn := request("*.apis.example.test", "apis.example.test") // both are proved by one name
+	describe(t, c, arn, func(d *acmtypes.CertificateDetail) bool { return d.Status == "ISSUED" })
+	out, err := c.GetCertificate(t.Context(), &acm.GetCertificateInput{CertificateArn: arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	block, _ := pem.Decode([]byte(*out.Certificate))
+	leaf, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		t.Fatal(err)
+	}
+	chain := x509.NewCertPool()
+	chain.AppendCertsFromPEM([]byte(*out.CertificateChain))
+	if _, err := leaf.Verify(x509.VerifyOptions{DNSName: "any.apis.example.test", Roots: roots(), Intermediates: chain}); err != nil {
+		t.Error(err)
+	}
+	if left, err := os.ReadFile(filepath.Join(records, "_acme-challenge.apis.example.test")); err != nil || len(left) != 0 {
+		t.Errorf("records left behind: %q, %v", left, err)
+	}
+	for _, what := range []string{"present.env", "cleanup.env"} {
+		env, err := os.ReadFile(what)
+		if err != nil || strings.Contains(string(env), "GATEHOUSE_") || !strings.Contains(string(env), "PATH=") {
+			t.Errorf("environment of the hook: %v\n%s", err, env)
+		}
+	}
+	if d := describe(t, c, request("broken.example.test"), func(*acmtypes.CertificateDetail) bool { return true }); d.Status != "PENDING_VALIDATION" {
+		t.Errorf("the hook failed: %s, want another attempt later", d.Status)
+	}
+
+	// The server says when it wants the certificate renewed.
+	web := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{InsecureSkipVerify: true}}}
+	t.Cleanup(web.CloseIdleConnections)
+	issuer := acme.New(acme.Config{Directory: directory}, nil, nil, web, slog.New(slog.DiscardHandler))
+	now := time.Now()
+	at, again, err := issuer.RenewAt(t.Context(), leaf, now)
+	if err != nil || !at.After(leaf.NotBefore) || !at.Before(leaf.NotAfter) || again.Before(now.Add(10*time.Minute)) || again.After(now.Add(24*time.Hour)) {
+		t.Errorf("renewal suggested at %v, to be asked again at %v, %v", at, again, err)
 	}
 }
 

@@ -174,7 +174,7 @@ func (s *Certificates) RequestCertificate(ctx context.Context, in *acm.RequestCe
 		return nil, err
 	}
 	if s.Issuer != nil {
-		if err := checkACME(r.certificate); err != nil {
+		if err := s.checkACME(r.certificate); err != nil {
 			return nil, err
 		}
 		defer s.poke()

@@ -29,6 +29,11 @@ type Issuer interface {
 	// Final reports whether an error of Obtain will not change by asking again, with ACM's
 	// FailureReason for it.
 	Final(err error) (reason string, final bool)
+	// Wildcards reports whether names that begin with "*." can be obtained.
+	Wildcards() bool
+	// RenewAt returns when the issuer wants a certificate to be renewed, zero when it does not say,
+	// and when to ask again, also with an error.
+	RenewAt(ctx context.Context, leaf *x509.Certificate, now time.Time) (at, again time.Time, err error)
 }
 
 // acmeIssuer is model.Certificate.Issuer of what an Issuer issues.
@@ -52,11 +57,14 @@ func notIssued(arn string) *awserr.Error {
 	return acm.RequestInProgressException("The certificate " + arn + " is still being issued. Try again when its status is ISSUED.")
 }
 
-// checkACME refuses what http-01 and tls-alpn-01 cannot prove.
-func checkACME(c model.Certificate) error {
+// checkACME refuses what http-01 and tls-alpn-01 cannot prove, where there is nothing else.
+func (s *Certificates) checkACME(c model.Certificate) error {
+	if s.Issuer.Wildcards() {
+		return nil
+	}
 	for _, n := range c.SubjectAlternativeNames {
 		if strings.HasPrefix(n, "*.") {
-			return acm.InvalidDomainValidationOptionsException("The wildcard name " + n + " could be validated by DNS alone, which is not offered with ACME. Request the names one by one, or import a certificate.")
+			return acm.InvalidDomainValidationOptionsException("The wildcard name " + n + " could be validated by DNS alone, which needs acme.dns-hook in the configuration. Request the names one by one, or import a certificate.")
 		}
 	}
 	return nil
@@ -70,9 +78,14 @@ func pend(c *model.Certificate, now time.Time) {
 	}
 }
 
-// renewalDue reports when an issued certificate is to be renewed.
+// renewalDue reports when an issued certificate is to be renewed: as ACM does it, or before, when its
+// issuer wants that.
 func renewalDue(c model.Certificate) time.Time {
-	return c.NotAfter.Add(-min(renewAhead, c.NotAfter.Sub(c.NotBefore)/3))
+	due := c.NotAfter.Add(-min(renewAhead, c.NotAfter.Sub(c.NotBefore)/3))
+	if s := c.Suggestion; s != nil && !s.At.IsZero() && s.At.Before(due) {
+		return s.At
+	}
+	return due
 }
 
 // Run has requested certificates issued, and renews those in use ahead of their end, until ctx
@@ -142,7 +155,7 @@ func (s *Certificates) work(ctx context.Context, node string) error {
 		}
 		s.attempt(ctx, node, k)
 	}
-	return err
+	return errors.Join(err, s.askIssuer(ctx))
 }
 
 // due reports whether a certificate waits for being issued or renewed, and nobody works on it.
@@ -304,7 +317,7 @@ func (s *Certificates) install(tx *store.Tx, k store.Key, c *model.Certificate, 
 	if c.Status == "ISSUED" {
 		c.Renewal = &model.Renewal{Status: "SUCCESS", UpdatedAt: now}
 	}
-	c.Status, c.IssuedAt, c.Order, c.FailureReason = "ISSUED", &now, nil, ""
+	c.Status, c.IssuedAt, c.Order, c.FailureReason, c.Suggestion = "ISSUED", &now, nil, "", nil
 	for i := range c.Validations {
 		c.Validations[i].Status = "SUCCESS"
 	}

@@ -110,6 +110,10 @@ type fakeIssuer struct {
 	final string
 	asked int
 	names []string // instead of those asked for
+
+	wildcards bool
+	renewAt   func() (at, again time.Time, err error)
+	questions int // to renewAt
 }
 
 func (f *fakeIssuer) Obtain(_ context.Context, names []string, key crypto.Signer) ([]byte, error) {
@@ -125,6 +129,14 @@ func (f *fakeIssuer) Obtain(_ context.Context, names []string, key crypto.Signer
 }
 func (f *fakeIssuer) Revoke(context.Context, *x509.Certificate, int) error { return f.fails }
 func (f *fakeIssuer) Final(error) (string, bool)                           { return f.final, f.final != "" }
+func (f *fakeIssuer) Wildcards() bool                                      { return f.wildcards }
+func (f *fakeIssuer) RenewAt(_ context.Context, _ *x509.Certificate, now time.Time) (at, again time.Time, err error) {
+	f.questions++
+	if f.renewAt == nil {
+		return time.Time{}, now.Add(day), nil
+	}
+	return f.renewAt()
+}
 
 const day = 24 * time.Hour
 
@@ -243,6 +255,56 @@ func TestIssuer(t *testing.T) {
 }
 
 // TestTwoNodes: an order that one node works on is left alone by the other until its time is up.
+// TestSuggestedRenewal: what the issuer suggests makes a renewal earlier, never later; it is asked as
+// often as it wants, and its silence changes nothing.
+func TestSuggestedRenewal(t *testing.T) {
+	b := newBed(t)
+	f := &fakeIssuer{ca: b.CA, now: b.now, life: 90 * day}
+	b.Issuer = f
+	arn := b.request("api.example.test", nil)
+	b.use(arn)
+	b.look()
+	first := b.detail(arn)
+	serial := func() string { return *b.detail(arn).Serial }
+	if *first.Status != "ISSUED" || f.questions != 1 {
+		t.Fatalf("%s, asked %d times", *first.Status, f.questions)
+	}
+	b.look()
+	if f.questions != 1 {
+		t.Errorf("asked %d times at once, want 1", f.questions)
+	}
+	// The server has to revoke: renew in ten days.
+	soon := b.at.Add(10 * day)
+	f.renewAt = func() (time.Time, time.Time, error) { return soon, b.at.Add(6 * time.Hour), nil }
+	b.at = b.at.Add(day)
+	b.look()
+	// It is away later: what it said stays.
+	f.renewAt = func() (time.Time, time.Time, error) { return time.Time{}, b.at.Add(6 * time.Hour), errors.New("away") }
+	b.at = b.at.Add(day)
+	b.look()
+	if serial() != *first.Serial || f.questions != 3 {
+		t.Errorf("renewed %v ahead of what the issuer suggested, asked %d times", soon.Sub(b.at), f.questions)
+	}
+	b.at = soon.Add(time.Minute)
+	b.look()
+	second := b.detail(arn)
+	if *second.Serial == *first.Serial {
+		t.Error("not renewed when the issuer suggested")
+	}
+	// A moment behind a third of its life is no reason to wait for it.
+	f.renewAt = func() (time.Time, time.Time, error) { return second.NotAfter.Add(-time.Hour), b.at.Add(day), nil }
+	b.at = second.NotAfter.Add(-31 * day)
+	b.look()
+	if serial() != *second.Serial {
+		t.Error("renewed ahead of a third of its life")
+	}
+	b.at = second.NotAfter.Add(-29 * day)
+	b.look()
+	if serial() == *second.Serial {
+		t.Error("not renewed at a third of its life")
+	}
+}
+
 func TestTwoNodes(t *testing.T) {
 	b := newBed(t)
 	b.Issuer = &fakeIssuer{ca: b.CA, now: b.now, life: 90 * day}
