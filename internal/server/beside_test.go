@@ -145,3 +145,44 @@ func TestDenialsOfStagesHoldForEverySpelling(t *testing.T) {
 		}
 	}
 }
+
+// A clone is an API with the roles of its source, and shows all that the source holds: it asks for
+// what an import of the same would, and for reading the source.
+func TestClonesAskForWhatTheyTakeOver(t *testing.T) {
+	g := servertest.Start(t, nil)
+	users := iam.NewFromConfig(g.AWS(t))
+	role, err := users.CreateRole(t.Context(), &iam.CreateRoleInput{RoleName: aws.String("backend"), AssumeRolePolicyDocument: aws.String(
+		`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"Service":"apigateway.amazonaws.com"},"Action":"sts:AssumeRole"}]}`)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := newAPI(t, g)
+	x := a.resource("/x")
+	a.mock(x, "GET", `{"statusCode": 200}`, "")
+	if _, err := a.c.PutIntegration(t.Context(), &apigateway.PutIntegrationInput{RestApiId: a.id, ResourceId: x, HttpMethod: aws.String("GET"), Type: types.IntegrationTypeAws,
+		IntegrationHttpMethod: aws.String("POST"), Uri: aws.String("arn:aws:apigateway:us-east-1:sqs:action/SendMessage"), Credentials: role.Role.Arn}); err != nil {
+		t.Fatal(err)
+	}
+	deny := func(user, action, resource string) {
+		t.Helper()
+		if _, err := users.PutUserPolicy(t.Context(), &iam.PutUserPolicyInput{UserName: &user, PolicyName: aws.String("deny"), PolicyDocument: aws.String(
+			`{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Action":"` + action + `","Resource":"` + resource + `"}]}`)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	clone := func(id, secret string) error {
+		_, err := apigateway.NewFromConfig(g.AWSWith(id, secret)).CreateRestApi(t.Context(), &apigateway.CreateRestApiInput{Name: aws.String("clone"), CloneFrom: a.id})
+		return err
+	}
+	if err := clone(userWith(t, g, "builder", "apigateway:*")); err == nil || !strings.Contains(err.Error(), "iam:PassRole") {
+		t.Errorf("without iam:PassRole: got %v, want a denial of it", err)
+	}
+	id, secret := userWith(t, g, "trusted", "apigateway:*", "iam:PassRole")
+	if err := clone(id, secret); err != nil {
+		t.Errorf("with iam:PassRole: %v", err)
+	}
+	deny("trusted", "apigateway:GET", "arn:aws:apigateway:us-east-1::/restapis/"+*a.id)
+	if err := clone(id, secret); err == nil || !strings.Contains(err.Error(), "apigateway:GET") {
+		t.Errorf("of an API that the caller may not read: got %v, want a denial of apigateway:GET", err)
+	}
+}

@@ -3,6 +3,7 @@ package restapis
 import (
 	"context"
 
+	"gatehouse/internal/awsapi"
 	"gatehouse/internal/control/operation"
 	"gatehouse/internal/model"
 	"gatehouse/internal/store"
@@ -21,6 +22,11 @@ func (s *RestAPIs) clone(ctx context.Context, tx *store.Tx, from string, api *mo
 	if err != nil {
 		return err
 	}
+	if s.Authorize != nil { // whoever has the clone can read the source
+		if err := s.Authorize(ctx, "apigateway:GET", model.APIGatewayARN(awsapi.CallFrom(ctx).Region, "/restapis/"+from)); err != nil {
+			return err
+		}
+	}
 	owner := operation.Scope(ctx).Of(api.ID)
 	for _, kind := range clonedKinds {
 		if _, err := tx.DeleteAll(kind, owner); err != nil {
@@ -34,6 +40,9 @@ func (s *RestAPIs) clone(ctx context.Context, tx *store.Tx, from string, api *mo
 				return err
 			}
 		}
+	}
+	if err := s.mayPassDraft(ctx, tx, owner); err != nil {
+		return err
 	}
 	api.RootResourceID = source.RootResourceID
 	if api.Policy == "" {

@@ -48,6 +48,26 @@ func (s *RestAPIs) mayPassAll(ctx context.Context, rs []model.Resource) error {
 	return nil
 }
 
+// mayPassDraft is mayPass for what a draft holds.
+func (s *RestAPIs) mayPassDraft(ctx context.Context, tx *store.Tx, owner store.Scope) error {
+	var all []model.Resource
+	for r, err := range resources.In(tx, owner) {
+		if err != nil {
+			return err
+		}
+		all = append(all, r.Value)
+	}
+	for a, err := range authorizers.In(tx, owner) {
+		if err != nil {
+			return err
+		}
+		if err := s.mayPass(ctx, a.Value.AuthorizerCredentials); err != nil {
+			return err
+		}
+	}
+	return s.mayPassAll(ctx, all)
+}
+
 // mayPassVariables refuses a stage whose variables, or its canary's, name a role that the
 // caller may not pass.
 func (s *RestAPIs) mayPassVariables(ctx context.Context, tx *store.Tx, owner store.Scope, st model.Stage) error {
