@@ -215,13 +215,13 @@ func TestPassthroughBehavior(t *testing.T) {
 				header = append(header, message.Field{Name: "Content-Type", Value: tt.contentType})
 			}
 			b.asked, b.body = 0, ""
-			got := b.body
-			if a := g.do(t, "POST", "/prod/x", "body", header...); a.String() == unsupported && b.asked == 0 {
+			a := g.do(t, "POST", "/prod/x", "body", header...)
+			got := a.String()
+			switch {
+			case got == unsupported && b.asked == 0:
 				got = "415"
-			} else if a.status == 200 {
+			case a.status == 200:
 				got = b.body
-			} else {
-				got = a.String()
 			}
 			if got != want {
 				t.Errorf("template for %q, %q, %s: %s, want %s", tt.templates, tt.contentType, behavior, got, want)
