@@ -1,18 +1,14 @@
 package jsonpath
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"regexp"
-	"strings"
 	"testing"
 
 	"gatehouse/internal/lang/ojson"
+	"gatehouse/internal/lang/recording"
 )
 
 // recordFrom is a class path with Jayway JsonPath, json-smart and slf4j (Debian's libjsonpath-java
@@ -31,40 +27,24 @@ const differentialDocument = `{"s":"word","e":"","n":7,"d":2.5,"neg":-3,"t":true
 	`"r":[{"id":1,"k":"p","n":1.5,"tags":["a","b"]},{"id":2,"k":"q","n":2.5,"tags":[]},{"id":3,"k":"p","x":null},{"id":"4","k":"","n":10}],` +
 	`"odd name":{"a.b":1,"it's":2,"":3,"é":4}}`
 
-// A verdict is what Jayway said of a path, as JSON, where what is missing is null; nil when it is no
-// path.
-type verdict struct {
-	Path  string
-	Found *string
-}
-
 // TestDifferential compares what generated paths find with what Jayway's own library finds: it was
 // recorded, so that the test needs neither Java nor a network.
 func TestDifferential(t *testing.T) {
-	paths := generatePaths(2500)
 	if *recordFrom != "" {
-		recordJayway(t, paths)
-	}
-	text, err := os.ReadFile(differentialFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var recorded []verdict
-	if err := json.Unmarshal(text, &recorded); err != nil {
-		t.Fatal(err)
+		recording.Make(t, differentialFile, generatePaths(2500), "java", "-cp", *recordFrom, "testdata/Jayway.java", differentialDocument)
 	}
 	doc, err := ojson.Parse(differentialDocument, ojson.Limits{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	compared := 0
-	for _, v := range recorded {
-		if known(v) {
+	for _, a := range recording.Read(t, differentialFile) {
+		if known(a) {
 			continue
 		}
 		compared++
-		if got := found(doc, v.Path); got != *v.Found {
-			t.Errorf("%s\n ours   %s\n jayway %s", v.Path, got, *v.Found)
+		if got := found(doc, a.Input); got != *a.Output {
+			t.Errorf("%s\n ours   %s\n jayway %s", a.Input, got, *a.Output)
 		}
 	}
 	if compared < 1000 {
@@ -79,9 +59,9 @@ func TestDifferential(t *testing.T) {
 var laterVersions = regexp.MustCompile(`-\d|\[\d,\d\]|','|\(\)|\.\.\[\d|\.\.\*|\.\.\[\*|\[\*\]\[\d|\.\*\[\d|!=|nin`)
 
 // known reports whether the recorded version is not the measure for a path, or cannot read it.
-func known(v verdict) bool { return v.Found == nil || laterVersions.MatchString(v.Path) }
+func known(a recording.Answer) bool { return a.Output == nil || laterVersions.MatchString(a.Input) }
 
-// found is what ours finds, in the words of a verdict.
+// found is what ours finds, as JSON, where what is missing is null, as Jayway.java tells it.
 func found(doc ojson.Value, path string) string {
 	p, err := Compile(path)
 	if err != nil {
@@ -95,36 +75,6 @@ func found(doc ojson.Value, path string) string {
 		return "null"
 	}
 	return string(r.Append(nil, ojson.Raw))
-}
-
-// recordJayway asks the Java program beside the recording.
-func recordJayway(t *testing.T, paths []string) {
-	t.Helper()
-	in, err := json.Marshal(paths)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("java", "-cp", *recordFrom, filepath.Join("testdata", "Jayway.java"), differentialDocument)
-	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers []*string
-	if err := json.Unmarshal(out, &answers); err != nil {
-		t.Fatal(err)
-	}
-	lines := make([]string, len(paths))
-	for i := range paths {
-		line, err := json.Marshal(verdict{paths[i], answers[i]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines[i] = string(line)
-	}
-	if err := os.WriteFile(differentialFile, []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // generatePaths makes n different paths, the same ones each time.

@@ -1,15 +1,14 @@
 package vtl
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/lang/recording"
 )
 
 // recordFrom is the folder of an installed npm package velocityjs, an independent
@@ -30,20 +29,12 @@ const differentialData = `{"s":"word","e":"","n":7,"m":{"k":"v","o":{"x":"deep",
 // reference), division (JavaScript has no integers), how objects print, blanks before #set
 // (see TestVelocity), and && before || without brackets.
 func TestDifferential(t *testing.T) {
-	templates := generateTemplates(700)
 	if *recordFrom != "" {
-		record(t, templates)
-	}
-	text, err := os.ReadFile(differentialFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var recorded []*string
-	if err := json.Unmarshal(text, &recorded); err != nil {
-		t.Fatal(err)
-	}
-	if len(recorded) != len(templates) {
-		t.Fatalf("%s has %d answers for %d templates: record it again", differentialFile, len(recorded), len(templates))
+		main, err := filepath.Abs(*recordFrom)
+		if err != nil {
+			t.Fatal(err)
+		}
+		recording.Make(t, differentialFile, generateTemplates(700), "node", "-e", velocityjs, main, differentialData)
 	}
 	data := fromJSON(t, differentialData).(*Map)
 	known := vars{}
@@ -51,47 +42,32 @@ func TestDifferential(t *testing.T) {
 		known[name] = v
 	}
 	compared := 0
-	for i, template := range templates {
-		if recorded[i] == nil {
+	for _, a := range recording.Read(t, differentialFile) {
+		if a.Output == nil {
 			continue // velocityjs cannot read it
 		}
 		compared++
-		tmpl, err := Compile(template)
+		tmpl, err := Compile(a.Input)
 		if err != nil {
-			t.Errorf("%q: %v", template, err)
+			t.Errorf("%q: %v", a.Input, err)
 			continue
 		}
 		out, err := tmpl.Render(nil, known, Limits{})
-		if err != nil || string(out) != *recorded[i] {
-			t.Errorf("%q:\n ours       %q, %v\n velocityjs %q", template, out, err, *recorded[i])
+		if err != nil || string(out) != *a.Output {
+			t.Errorf("%q:\n ours       %q, %v\n velocityjs %q", a.Input, out, err, *a.Output)
 		}
+	}
+	if compared < 650 {
+		t.Errorf("%d templates compared, want 650 and more", compared)
 	}
 }
 
-func record(t *testing.T, templates []string) {
-	t.Helper()
-	in, err := json.Marshal(templates)
-	if err != nil {
-		t.Fatal(err)
-	}
-	main, err := filepath.Abs(*recordFrom)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("node", "-e", `
-		const { render } = require(process.argv[1]);
-		const data = process.argv[2];
-		const all = JSON.parse(require('fs').readFileSync(0, 'utf8'));
-		process.stdout.write(JSON.stringify(all.map((t) => { try { return render(t, JSON.parse(data)); } catch { return null; } }), null, 0));`, main, differentialData)
-	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(differentialFile, append(out, '\n'), 0o644); err != nil {
-		t.Fatal(err)
-	}
-}
+// velocityjs renders a list of templates.
+const velocityjs = `
+	const { render } = require(process.argv[1]);
+	const data = process.argv[2];
+	const all = JSON.parse(require('fs').readFileSync(0, 'utf8'));
+	process.stdout.write(JSON.stringify(all.map((t) => { try { return render(t, JSON.parse(data)); } catch { return null; } }), null, 0));`
 
 // generateTemplates makes n templates, the same ones each time.
 func generateTemplates(n int) []string {

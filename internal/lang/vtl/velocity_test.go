@@ -1,15 +1,13 @@
 package vtl
 
 import (
-	"encoding/json"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
+
+	"gatehouse/internal/lang/recording"
 )
 
 // recordVelocity is a class path with Apache Velocity itself, 1.7, and with Jayway JsonPath, which
@@ -24,34 +22,20 @@ const velocityFile = "testdata/velocity.json"
 const velocityData = `{"s":"word","e":"","n":7,"d":2.5,"big":3000000000,"neg":-3,"m":{"k":"v","o":{"x":"deep","n":3},"l":[1,{"y":"z"}]},` +
 	`"l":["a","b","c"],"r":[{"id":1,"w":"x"},{"id":2}],"t":true,"f":false,"none":[],"csv":"a,b,,c","q":"say \"hi\" it's $5"}`
 
-// A rendering is what Velocity made of a template, nil when it failed.
-type rendering struct {
-	Template string
-	Out      *string
-}
-
 // TestVelocity compares what generated templates render with what Velocity renders. It was
 // recorded, so that the test needs neither Java nor a network.
 func TestVelocity(t *testing.T) {
 	if *recordVelocity != "" {
-		recordRenderings(t, generateWide(800))
-	}
-	text, err := os.ReadFile(velocityFile)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var recorded []rendering
-	if err := json.Unmarshal(text, &recorded); err != nil {
-		t.Fatal(err)
+		recording.Make(t, velocityFile, generateWide(800), "java", "-cp", *recordVelocity, "testdata/Velocity.java", velocityData)
 	}
 	compared := 0
-	for _, r := range recorded {
-		if r.Out == nil {
-			continue
+	for _, a := range recording.Read(t, velocityFile) {
+		if a.Output == nil {
+			continue // it failed
 		}
 		compared++
-		if got := renderWide(t, r.Template); got != *r.Out {
-			t.Errorf("%q:\n ours     %q\n velocity %q", r.Template, got, *r.Out)
+		if got := renderWide(t, a.Input); got != *a.Output {
+			t.Errorf("%q:\n ours     %q\n velocity %q", a.Input, got, *a.Output)
 		}
 	}
 	if compared < 700 {
@@ -74,36 +58,6 @@ func renderWide(t *testing.T, template string) string {
 		return "error: " + err.Error()
 	}
 	return string(out)
-}
-
-// recordRenderings asks the Java program beside the recording.
-func recordRenderings(t *testing.T, templates []string) {
-	t.Helper()
-	in, err := json.Marshal(templates)
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command("java", "-cp", *recordVelocity, filepath.Join("testdata", "Velocity.java"), velocityData)
-	cmd.Stdin, cmd.Stderr = strings.NewReader(string(in)), os.Stderr
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	var answers []*string
-	if err := json.Unmarshal(out, &answers); err != nil {
-		t.Fatal(err)
-	}
-	lines := make([]string, len(templates))
-	for i := range templates {
-		line, err := json.Marshal(rendering{templates[i], answers[i]})
-		if err != nil {
-			t.Fatal(err)
-		}
-		lines[i] = string(line)
-	}
-	if err := os.WriteFile(velocityFile, []byte("[\n"+strings.Join(lines, ",\n")+"\n]\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
 }
 
 // generateWide makes n templates, the same ones each time.
