@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -268,5 +269,15 @@ func TestRequestsSentAgainCountOnce(t *testing.T) {
 	}
 	if n := a.used(plan)[*key.Id]; n != requests {
 		t.Errorf("%d used by %d requests", n, requests)
+	}
+}
+
+// A quota that says when it begins and not how long it lasts is refused, not forgotten.
+func TestQuotaWithoutPeriod(t *testing.T) {
+	g := servertest.Start(t, nil)
+	a := newAPI(t, g)
+	_, err := a.c.CreateUsagePlan(t.Context(), &apigateway.CreateUsagePlanInput{Name: aws.String("half"), Quota: &types.QuotaSettings{Offset: 3}})
+	if err == nil || !strings.Contains(err.Error(), "Invalid Usage Plan quota period specified") {
+		t.Errorf("got %v", err)
 	}
 }

@@ -33,7 +33,7 @@ func (s *UsagePlans) CreateUsagePlan(ctx context.Context, in *apigateway.CreateU
 		if t := in.Throttle; t != nil && (t.BurstLimit != nil || t.RateLimit != nil) {
 			p.Throttle = &model.ThrottleSettings{BurstLimit: int(opt.Value(t.BurstLimit)), RateLimit: opt.Value(t.RateLimit)}
 		}
-		if q := in.Quota; q != nil && (q.Limit != nil || q.Period != nil) {
+		if q := in.Quota; q != nil && *q != (apigateway.QuotaSettings{}) {
 			p.Quota = &model.QuotaSettings{Limit: int(opt.Value(q.Limit)), Offset: int(opt.Value(q.Offset)), Period: opt.Text(q.Period)}
 		}
 		if err := tags.Check(p.Tags, tags.UsagePlan); err != nil {
