@@ -101,6 +101,30 @@ var statePorts = map[string]string{"postgres": "5432", "postgresql": "5432", "re
 // stateLookup bounds the look-up of the name of what keeps our state.
 const stateLookup = 2 * time.Second
 
+// hostsOf are the hosts with their ports that a URL names. A database's may name them in its
+// parameters too, which count more (libpq, "Connection URIs"): either is taken.
+func hostsOf(u *url.URL) (all []string) {
+	query := u.Query()
+	hosts := append(strings.Split(u.Host, ","), strings.Split(query.Get("host"), ",")...)
+	ports := strings.Split(query.Get("port"), ",")
+	for _, at := range hosts {
+		if strings.HasPrefix(at, "/") {
+			continue // the folder of a Unix socket
+		}
+		host, port, err := net.SplitHostPort(at)
+		if err != nil {
+			host, port = strings.Trim(at, "[]"), statePorts[u.Scheme]
+		}
+		all = append(all, net.JoinHostPort(host, port))
+		for _, p := range ports {
+			if p != "" {
+				all = append(all, net.JoinHostPort(host, p))
+			}
+		}
+	}
+	return all
+}
+
 // leadsTo reports whether a server that a URL names may be at an address. A name that
 // cannot be resolved now leads anywhere on its port. A URL may list several hosts.
 func leadsTo(place string, to netip.AddrPort) bool {
@@ -108,11 +132,8 @@ func leadsTo(place string, to netip.AddrPort) bool {
 	if err != nil {
 		return false
 	}
-	for at := range strings.SplitSeq(u.Host, ",") {
-		host, port, err := net.SplitHostPort(at)
-		if err != nil {
-			host, port = strings.Trim(at, "[]"), statePorts[u.Scheme]
-		}
+	for _, at := range hostsOf(u) {
+		host, port, _ := net.SplitHostPort(at)
 		if host == "" || port != strconv.Itoa(int(to.Port())) {
 			continue
 		}
